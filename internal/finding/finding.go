@@ -1,0 +1,119 @@
+// Package finding is the vocabulary of verdicts: what a rule is, what it found
+// where, and how bad that is.
+//
+// A rule answers for a resource with nothing (it passes), with a finding whose
+// status is [Fail], or with one whose status is [Unknown]: the rule cannot
+// tell. Unknown is not compliant.
+package finding
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// Severity orders findings from Info to Critical.
+type Severity int
+
+// The severities.
+const (
+	Info Severity = iota
+	Low
+	Medium
+	High
+	Critical
+)
+
+var severityNames = [...]string{"info", "low", "medium", "high", "critical"}
+
+// Severities returns all severities, worst first.
+func Severities() []Severity { return []Severity{Critical, High, Medium, Low, Info} }
+
+// SeverityNames returns the names of the severities, worst first.
+func SeverityNames() []string {
+	names := make([]string, 0, len(severityNames))
+	for _, s := range Severities() {
+		names = append(names, s.String())
+	}
+	return names
+}
+
+func (s Severity) String() string { return severityNames[s] }
+
+// ParseSeverity reads a severity's name. The error lists the valid ones.
+func ParseSeverity(name string) (Severity, error) {
+	for i, n := range severityNames {
+		if n == name {
+			return Severity(i), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown severity %q: use one of %s", name, strings.Join(SeverityNames(), ", "))
+}
+
+// MarshalText writes the severity's name.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the severity's name.
+func (s *Severity) UnmarshalText(text []byte) error {
+	parsed, err := ParseSeverity(string(text))
+	if err != nil {
+		return err
+	}
+	*s = parsed
+	return nil
+}
+
+// Status says what a rule found.
+type Status string
+
+// The statuses of a finding.
+const (
+	Fail    Status = "fail"
+	Unknown Status = "unknown"
+)
+
+// Scope is the kind of resource that a rule judges.
+type Scope string
+
+// The scopes of rules.
+const (
+	ScopeOrganization Scope = "organization"
+	ScopeRegistry     Scope = "registry"
+	ScopeRepository   Scope = "repository"
+	ScopeImage        Scope = "image"
+)
+
+// Finding is one verdict on one resource.
+type Finding struct {
+	// Fingerprint identifies the finding across runs: 32 hex digits of a hash
+	// over rule, resource and the rule's own key, never over the message.
+	Fingerprint   string   `json:"fingerprint"`
+	Rule          string   `json:"rule"`
+	Severity      Severity `json:"severity"`
+	Status        Status   `json:"status"`
+	Account       string   `json:"account"`
+	Region        string   `json:"region"`
+	Repository    string   `json:"repository,omitempty"` // empty for findings on a registry
+	RepositoryARN string   `json:"repository_arn,omitempty"`
+	Digest        string   `json:"digest,omitempty"`
+	Tag           string   `json:"tag,omitempty"`
+	Message       string   `json:"message"`
+	Remediation   string   `json:"remediation,omitempty"`
+	// Fix is the desired state that would mend the finding, as the rule wrote
+	// it; nil when nothing can be mended in place.
+	Fix json.RawMessage `json:"fix,omitempty"`
+}
+
+// Rule describes a rule to people: what its METADATA says, with the
+// configuration's severity applied.
+type Rule struct {
+	ID          string              `json:"id"`
+	Title       string              `json:"title"`
+	Description string              `json:"description"`
+	Remediation string              `json:"remediation,omitempty"`
+	Severity    Severity            `json:"severity"`
+	Scope       Scope               `json:"scope"`
+	Needs       []string            `json:"needs,omitempty"`
+	Frameworks  map[string][]string `json:"frameworks,omitempty"`
+	Links       []string            `json:"links,omitempty"`
+}

@@ -1,0 +1,87 @@
+// Package report turns the stream of an audit's results into what people and
+// programs read, one file per format.
+//
+// A run is a stream: what ran ([Run]), every finding in order, every gap in
+// order, and the totals ([Summary]). Each format is a [Handler] of that
+// stream, and none holds more of it than it must. Text that came from AWS is
+// hostile: a handler lets none of it become markup or a terminal's command.
+package report
+
+import (
+	"time"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// Schema names the report document and its version.
+const Schema = "ecraudit.report/v1"
+
+// Handler receives one run: Begin once, Finding for each finding ordered by
+// account, region, repository and rule, Gap for each gap in the same order, End
+// once. An error from any of them ends the run.
+type Handler interface {
+	Begin(Run) error
+	Finding(finding.Finding) error
+	Gap(snapshot.Gap) error
+	End(Summary) error
+}
+
+// Run says what was audited, with what. It holds nothing that differs between
+// two audits of the same snapshot.
+type Run struct {
+	Schema         string         `json:"schema"`
+	Version        string         `json:"version"`         // of ecraudit
+	RulesDigest    string         `json:"rules_digest"`    // sha256 over the active rules
+	Clock          time.Time      `json:"clock"`           // the moment that rules judged by
+	OrganizationID string         `json:"organization_id"` // empty when unknown
+	Complete       bool           `json:"complete"`        // false when there is a gap
+	Interrupted    bool           `json:"interrupted,omitempty"`
+	Targets        []Target       `json:"targets"`
+	Rules          []finding.Rule `json:"rules"` // the active rules, by id
+}
+
+// TargetStatus says how far the collection of a target came.
+type TargetStatus string
+
+// The statuses of a target.
+const (
+	TargetComplete TargetStatus = "complete"
+	TargetPartial  TargetStatus = "partial" // read, with gaps
+	TargetFailed   TargetStatus = "failed"  // nothing of it could be read
+	TargetSkipped  TargetStatus = "skipped" // on purpose: suspended, excluded, …
+)
+
+// Target is one account and region of the run. Region is empty for an account
+// that was skipped or failed as a whole.
+type Target struct {
+	Account      string       `json:"account"`
+	AccountName  string       `json:"account_name,omitempty"`
+	Region       string       `json:"region,omitempty"`
+	Status       TargetStatus `json:"status"`
+	Reason       string       `json:"reason,omitempty"`
+	Repositories int          `json:"repositories"`
+	Images       int          `json:"images"`
+}
+
+// Summary is the totals of a run.
+type Summary struct {
+	Targets      int               `json:"targets"` // skipped ones not counted
+	Repositories int               `json:"repositories"`
+	Images       int               `json:"images"`
+	Findings     int               `json:"findings"`
+	Gaps         int               `json:"gaps"`
+	BySeverity   map[string]Counts `json:"by_severity"` // every severity is present
+	ByRule       map[string]Counts `json:"by_rule"`     // every active rule is present
+	FailOn       string            `json:"fail_on"`     // a severity, or "none"
+	Failing      int               `json:"failing"`     // findings with status fail at or above FailOn
+	Undecided    int               `json:"undecided"`   // findings with status unknown at or above FailOn
+	Complete     bool              `json:"complete"`
+	ExitCode     int               `json:"exit_code"`
+}
+
+// Counts is how many findings of each status there are.
+type Counts struct {
+	Fail    int `json:"fail"`
+	Unknown int `json:"unknown"`
+}
