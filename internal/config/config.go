@@ -1,0 +1,144 @@
+// Package config is ecraudit.yaml: what an organization demands of its ECR
+// registries, which rules hold, and where.
+//
+// A configuration is a base and a list of scopes. The base is [Default] with
+// what the file says on top; a [Scope] changes some settings and rules for the
+// resources that it matches, and later scopes win. [Config.For] answers which
+// settings hold for one resource; rules see them as input.config under the
+// same names as in the file.
+//
+// Loading is strict. A key that is not known, a value that cannot be meant and
+// a key given twice are errors that name file, line and column, and all of
+// them are reported at once: an auditor that overlooks a misspelt demand would
+// report compliance that nobody checked. Only the file is read, never the
+// environment.
+package config
+
+import (
+	"sync"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+)
+
+// DefaultReleaseTags is the pattern of release tags where none is configured:
+// version numbers such as v1.2.3.
+const DefaultReleaseTags = `^v?[0-9]+\.[0-9]+\.[0-9]+$`
+
+// Config is one configuration. It must not be changed once [Config.For] has
+// been called; from then on it can be used by several goroutines at once.
+type Config struct {
+	Organization Organization
+	// Rules turns rules on and off and sets severities, by rule id.
+	Rules map[string]RuleSetting
+	// RulePaths are files and folders of additional rules. A relative path of
+	// the file has been resolved against the file's own folder.
+	RulePaths []string
+	// Settings hold where no scope says otherwise.
+	Settings Settings
+	Scopes   []Scope
+	// Path is where the configuration came from; empty for [Default].
+	Path string
+
+	ruleUses []ruleUse // where rule ids stand in the file, in its order
+
+	mu        sync.RWMutex
+	effective map[string]*Effective // by the set of scopes that hold
+}
+
+// Organization is what the file says of the AWS organization: used where AWS
+// Organizations cannot be read, checked against it where it can.
+type Organization struct {
+	ID       string   // "o-…"; empty when the file does not say
+	Accounts []string // account ids, 12 digits each
+}
+
+// RuleSetting is what a configuration says of a rule. Nil means that it says
+// nothing: the rule is on, with the severity of its metadata.
+type RuleSetting struct {
+	Enabled  *bool
+	Severity *finding.Severity
+}
+
+// over returns the setting with what s says on top of base.
+func (s RuleSetting) over(base RuleSetting) RuleSetting {
+	if s.Enabled != nil {
+		base.Enabled = s.Enabled
+	}
+	if s.Severity != nil {
+		base.Severity = s.Severity
+	}
+	return base
+}
+
+// ruleUse is one mention of a rule in the file.
+type ruleUse struct {
+	id           string
+	line, column int
+}
+
+// Settings are the demands that rules check, as rules see them in
+// input.config. In JSON every field is present and no list or map is null.
+// Lists and maps are shared between resources and must not be changed.
+type Settings struct {
+	// TrustedAccounts are accounts outside the organization that may have
+	// access: account id to name, which may be empty.
+	TrustedAccounts map[string]string `json:"trusted_accounts"`
+	// ReaderAccounts must be able to pull.
+	ReaderAccounts []string `json:"reader_accounts"`
+	// ReleaseTags is the RE2 pattern of the tags that mark a release.
+	ReleaseTags string `json:"release_tags"`
+	// TagPattern is the RE2 pattern that every tag must match; empty demands
+	// nothing.
+	TagPattern string `json:"tag_pattern"`
+	// Vulnerabilities is how many scan findings of a severity (critical, high,
+	// medium, low, informational, undefined, untriaged) a release may have. A
+	// severity that is absent is not limited.
+	Vulnerabilities map[string]int `json:"vulnerabilities"`
+	Lifecycle       Lifecycle      `json:"lifecycle"`
+	// RequiredTags are the keys of the resource tags that a repository must
+	// carry, each with its allowed values; no values means any.
+	RequiredTags map[string][]string `json:"required_tags"`
+	Encryption   Encryption          `json:"encryption"`
+	// Immutable says which tags must be immutable: release, all or none.
+	Immutable string `json:"immutable"`
+	// ScanOnPush demands that pushed images are scanned.
+	ScanOnPush bool `json:"scan_on_push"`
+}
+
+// Lifecycle is the least that lifecycle policies must do.
+type Lifecycle struct {
+	Required bool     `json:"required"` // a repository needs a policy at all
+	Untagged bool     `json:"untagged"` // untagged images must expire
+	DevTags  []string `json:"dev_tags"` // ECR wildcards of tags whose images must expire
+	// MaxDays is the longest time in days until they expire; 0 means that any
+	// limit will do.
+	MaxDays int `json:"max_days"`
+}
+
+// Encryption is the least encryption that is accepted.
+type Encryption struct {
+	Type string `json:"type"` // AES256, KMS or KMS_DSSE, weakest first
+	// KMSKeys are the ARNs of the accepted keys; empty accepts any key.
+	KMSKeys []string `json:"kms_keys"`
+}
+
+// Default returns the configuration that holds without a file.
+func Default() *Config {
+	return &Config{
+		Organization: Organization{Accounts: []string{}},
+		Rules:        map[string]RuleSetting{},
+		RulePaths:    []string{},
+		Settings: Settings{
+			TrustedAccounts: map[string]string{},
+			ReaderAccounts:  []string{},
+			ReleaseTags:     DefaultReleaseTags,
+			Vulnerabilities: map[string]int{"critical": 0, "high": 0},
+			Lifecycle:       Lifecycle{Required: true, Untagged: true, DevTags: []string{}},
+			RequiredTags:    map[string][]string{},
+			Encryption:      Encryption{Type: "AES256", KMSKeys: []string{}},
+			Immutable:       "release",
+			ScanOnPush:      true,
+		},
+		Scopes: []Scope{},
+	}
+}

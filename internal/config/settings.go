@@ -1,0 +1,156 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+)
+
+// Key describes one key of the configuration file to people.
+type Key struct {
+	Name     string // with its sections: "lifecycle.max_days"
+	Type     string
+	Default  string // as it would be written in the file
+	Meaning  string
+	Scopable bool // whether scopes.settings can have it too
+}
+
+// Reference describes every key of the configuration file, in the order in
+// which a file would have them.
+func Reference() []Key {
+	keys := []Key{
+		{Name: "organization.id", Type: "organization id", Default: "none", Meaning: "The AWS organization, where AWS Organizations cannot be read. Where it can, the two must agree."},
+		{Name: "organization.accounts", Type: "list of account ids", Default: "[]", Meaning: "Accounts of the organization, added to those that AWS Organizations lists."},
+		{Name: "rules", Type: "rule id to on, off or {enabled, severity}", Default: "{}", Meaning: "Turns rules on and off, and sets their severity: " + strings.Join(finding.SeverityNames(), ", ") + "."},
+		{Name: "rule_paths", Type: "list of paths", Default: "[]", Meaning: "Files and folders of additional rules, relative to the folder of the configuration file."},
+	}
+	for _, s := range settings() {
+		keys = append(keys, s.Key)
+	}
+	return append(keys,
+		Key{Name: "scopes.match.accounts", Type: "glob or list of globs", Default: "any", Meaning: "Account ids for which the scope holds."},
+		Key{Name: "scopes.match.regions", Type: "glob or list of globs", Default: "any", Meaning: "Regions in which the scope holds."},
+		Key{Name: "scopes.match.repositories", Type: "glob or list of globs", Default: "any", Meaning: "Names of the repositories for which the scope holds; it does not hold for registries then."},
+		Key{Name: "scopes.match.tags", Type: "tag key to glob or list of globs", Default: "any", Meaning: "Resource tags, all of which a repository must carry with such a value for the scope to hold."},
+		Key{Name: "scopes.settings", Type: "settings", Default: "{}", Meaning: "The settings that the scope replaces."},
+		Key{Name: "scopes.rules", Type: "as rules", Default: "{}", Meaning: "Rules that the scope turns on or off, and their severities there."},
+	)
+}
+
+// setting is one key of Settings: how people read about it, how it is read
+// from the file, and how a scope's value replaces another.
+type setting struct {
+	Key
+	read func(r *reader, at string, n *yaml.Node, to *Settings) bool
+	copy func(to, from *Settings)
+}
+
+// define makes a setting of the field that it finds with field. Its default is
+// that of [Default].
+func define[T any](name, typ, meaning string, field func(*Settings) *T, read func(*reader, string, *yaml.Node) (T, bool)) setting {
+	return setting{
+		Key: Key{Name: name, Type: typ, Default: flow(*field(&Default().Settings)), Meaning: meaning, Scopable: true},
+		read: func(r *reader, at string, n *yaml.Node, to *Settings) bool {
+			value, ok := read(r, at, n)
+			if ok {
+				*field(to) = value
+			}
+			return ok
+		},
+		copy: func(to, from *Settings) { *field(to) = *field(from) },
+	}
+}
+
+// flow writes a default as YAML on one line: text as YAML would write it, the
+// rest as JSON, which is YAML too.
+func flow(value any) string {
+	write := json.Marshal
+	if _, ok := value.(string); ok {
+		write = yaml.Marshal
+	}
+	text, err := write(value)
+	if err != nil {
+		panic(fmt.Sprintf("default of a setting: %v", err)) // settings have basic types only
+	}
+	return strings.TrimSuffix(string(text), "\n")
+}
+
+// settings is the table of all settings. Keys with a dot stand in sections.
+func settings() []setting {
+	return slices.Concat(accessSettings(), imageSettings(), lifecycleSettings(), repositorySettings())
+}
+
+func accessSettings() []setting {
+	return []setting{
+		define("trusted_accounts", "account id to name, or list of account ids",
+			"Accounts outside the organization that may have access.",
+			func(s *Settings) *map[string]string { return &s.TrustedAccounts }, (*reader).trustedAccounts),
+		define("reader_accounts", "list of account ids",
+			"Accounts that must be able to pull.",
+			func(s *Settings) *[]string { return &s.ReaderAccounts }, (*reader).accounts),
+	}
+}
+
+func imageSettings() []setting {
+	return []setting{
+		define("release_tags", "RE2 pattern",
+			"The tags that mark an image as a release.",
+			func(s *Settings) *string { return &s.ReleaseTags }, (*reader).releaseTags),
+		define("tag_pattern", "RE2 pattern",
+			"The convention that every tag must follow. It may match anywhere in the tag: begin it with `^` and end it with `$` to bind the whole. Empty demands nothing.",
+			func(s *Settings) *string { return &s.TagPattern }, (*reader).pattern),
+		define("vulnerabilities", "severity to number",
+			"How many scan findings of a severity a release may have: "+strings.Join(scanSeverities(), ", ")+". A severity that is not named is not limited; `{}` limits none.",
+			func(s *Settings) *map[string]int { return &s.Vulnerabilities }, (*reader).vulnerabilities),
+	}
+}
+
+func lifecycleSettings() []setting {
+	return []setting{
+		define("lifecycle.required", "true or false",
+			"Whether a repository must have a lifecycle policy at all.",
+			func(s *Settings) *bool { return &s.Lifecycle.Required }, (*reader).boolean),
+		define("lifecycle.untagged", "true or false",
+			"Whether untagged images must expire.",
+			func(s *Settings) *bool { return &s.Lifecycle.Untagged }, (*reader).boolean),
+		define("lifecycle.dev_tags", "list of ECR wildcards",
+			"Tags of development images, such as `pr-*`. The images of each must expire.",
+			func(s *Settings) *[]string { return &s.Lifecycle.DevTags }, (*reader).wildcards),
+		define("lifecycle.max_days", "number of days",
+			"The longest time after which untagged and development images may expire. 0 accepts any limit.",
+			func(s *Settings) *int { return &s.Lifecycle.MaxDays }, (*reader).number),
+	}
+}
+
+func repositorySettings() []setting {
+	return []setting{
+		define("required_tags", "list of tag keys, or tag key to list of values",
+			"Resource tags that repositories must carry, with the values that are allowed; no values allows any.",
+			func(s *Settings) *map[string][]string { return &s.RequiredTags }, (*reader).requiredTags),
+		define("encryption.type", strings.Join(encryptionTypes(), ", "),
+			"The least encryption that is accepted, weakest first.",
+			func(s *Settings) *string { return &s.Encryption.Type }, oneOf("encryption type", encryptionTypes())),
+		define("encryption.kms_keys", "list of key ARNs",
+			"The KMS keys that are accepted, one of which a repository must then use. Empty accepts any.",
+			func(s *Settings) *[]string { return &s.Encryption.KMSKeys }, (*reader).kmsKeys),
+		define("immutable", strings.Join(immutables(), ", "),
+			"Which tags must be immutable.",
+			func(s *Settings) *string { return &s.Immutable }, oneOf("choice", immutables())),
+		define("scan_on_push", "true or false",
+			"Whether images must be scanned when they are pushed.",
+			func(s *Settings) *bool { return &s.ScanOnPush }, (*reader).boolean),
+	}
+}
+
+func encryptionTypes() []string { return []string{"AES256", "KMS", "KMS_DSSE"} }
+
+func immutables() []string { return []string{"release", "all", "none"} }
+
+func scanSeverities() []string {
+	return []string{"critical", "high", "medium", "low", "informational", "undefined", "untriaged"}
+}
