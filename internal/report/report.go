@@ -18,8 +18,9 @@ import (
 const Schema = "ecraudit.report/v1"
 
 // Handler receives one run: Begin once, Finding for each finding ordered by
-// account, region, repository and rule, Gap for each gap in the same order, End
-// once. An error from any of them ends the run.
+// account, region, repository and rule, then Gap for each gap in the same
+// order, End once. An error from any of them ends the run. A run that ends
+// before End is cleaned up after by [Close].
 type Handler interface {
 	Begin(Run) error
 	Finding(finding.Finding) error
@@ -30,38 +31,30 @@ type Handler interface {
 // Run says what was audited, with what. It holds nothing that differs between
 // two audits of the same snapshot.
 type Run struct {
-	Schema         string         `json:"schema"`
-	Version        string         `json:"version"`         // of ecraudit
-	RulesDigest    string         `json:"rules_digest"`    // sha256 over the active rules
-	Clock          time.Time      `json:"clock"`           // the moment that rules judged by
-	OrganizationID string         `json:"organization_id"` // empty when unknown
-	Complete       bool           `json:"complete"`        // false when there is a gap
-	Interrupted    bool           `json:"interrupted,omitempty"`
-	Targets        []Target       `json:"targets"`
-	Rules          []finding.Rule `json:"rules"` // the active rules, by id
+	Schema         string    `json:"schema"`
+	Version        string    `json:"version"`         // of ecraudit
+	RulesDigest    string    `json:"rules_digest"`    // sha256 over the active rules
+	Clock          time.Time `json:"clock"`           // the moment that rules judged by
+	OrganizationID string    `json:"organization_id"` // empty when unknown
+	// OrganizationUnread is why the organization's id or its accounts are
+	// unknown; verdicts that depend on them are unknown, too.
+	OrganizationUnread string         `json:"organization_unread,omitempty"`
+	Complete           bool           `json:"complete"` // false when there is a gap
+	Interrupted        bool           `json:"interrupted,omitempty"`
+	Targets            []Target       `json:"targets"`
+	Rules              []finding.Rule `json:"rules"` // the active rules, by id
 }
-
-// TargetStatus says how far the collection of a target came.
-type TargetStatus string
-
-// The statuses of a target.
-const (
-	TargetComplete TargetStatus = "complete"
-	TargetPartial  TargetStatus = "partial" // read, with gaps
-	TargetFailed   TargetStatus = "failed"  // nothing of it could be read
-	TargetSkipped  TargetStatus = "skipped" // on purpose: suspended, excluded, …
-)
 
 // Target is one account and region of the run. Region is empty for an account
 // that was skipped or failed as a whole.
 type Target struct {
-	Account      string       `json:"account"`
-	AccountName  string       `json:"account_name,omitempty"`
-	Region       string       `json:"region,omitempty"`
-	Status       TargetStatus `json:"status"`
-	Reason       string       `json:"reason,omitempty"`
-	Repositories int          `json:"repositories"`
-	Images       int          `json:"images"`
+	Account      string          `json:"account"`
+	AccountName  string          `json:"account_name,omitempty"`
+	Region       string          `json:"region,omitempty"`
+	Status       snapshot.Status `json:"status"`
+	Reason       string          `json:"reason,omitempty"`
+	Repositories int             `json:"repositories"`
+	Images       int             `json:"images"`
 }
 
 // Summary is the totals of a run.

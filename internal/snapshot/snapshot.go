@@ -35,12 +35,15 @@ func (t Target) RepositoryARN(name string) string {
 	return "arn:" + t.Partition + ":ecr:" + t.Region + ":" + t.Account + ":repository/" + name
 }
 
-// Organization is what AWS Organizations says of the accounts. The zero value
-// means that there is none or that it could not be read.
+// Organization is what AWS Organizations says of the accounts.
 type Organization struct {
-	ID                string    `json:"id,omitempty"` // "o-…"
-	ManagementAccount string    `json:"management_account,omitempty"`
-	Accounts          []Account `json:"accounts,omitempty"` // sorted by ID; nil when unknown
+	ID                string `json:"id,omitempty"` // "o-…"; empty when unknown, or when there is none
+	ManagementAccount string `json:"management_account,omitempty"`
+	// None says that the accounts surely belong to no organization.
+	None     bool      `json:"none,omitempty"`
+	Accounts []Account `json:"accounts,omitempty"` // sorted by ID; nil when unknown
+	// Unread is why the ID or the accounts are unknown.
+	Unread string `json:"unread,omitempty"`
 }
 
 // Account is one member of an organization.
@@ -51,6 +54,31 @@ type Account struct {
 	// Path is the account's place below the root as aws:PrincipalOrgPaths
 	// writes it: "o-…/r-…/ou-…/". Empty when unknown.
 	Path string `json:"path,omitempty"`
+}
+
+// Status says how far the collection of a target came.
+type Status string
+
+// The statuses of a target.
+const (
+	StatusComplete Status = "complete"
+	StatusPartial  Status = "partial" // read, with gaps
+	StatusFailed   Status = "failed"  // nothing of it could be read
+	StatusSkipped  Status = "skipped" // on purpose: suspended, excluded, …
+)
+
+// TargetResult is how the collection of a target ended. The region is empty
+// where an account was skipped or failed as a whole.
+type TargetResult struct {
+	Target
+	AccountName  string `json:"account_name,omitempty"`
+	Status       Status `json:"status"`
+	Reason       string `json:"reason,omitempty"`
+	Repositories int    `json:"repositories"`
+	Images       int    `json:"images"`
+	// Gaps are those of the target as a whole. Those of its registry and its
+	// repositories are kept there.
+	Gaps []Gap `json:"gaps,omitempty"`
 }
 
 // Need names a document that a rule reads and that must be collected for it.
@@ -172,15 +200,15 @@ type PullThroughCacheRule struct {
 // CreationTemplate decides how repositories look that a pull-through cache, a
 // replication or a first push creates.
 type CreationTemplate struct {
-	Prefix          string            `json:"prefix"` // "ROOT" for the default
-	AppliedFor      []string          `json:"applied_for"`
-	Mutability      Mutability        `json:"mutability"`
-	Encryption      Encryption        `json:"encryption"`
-	Policy          string            `json:"policy,omitempty"`
-	Lifecycle       string            `json:"lifecycle,omitempty"`
-	Tags            map[string]string `json:"tags,omitempty"`
-	CustomRoleARN   string            `json:"custom_role_arn,omitempty"`
-	DescriptionText string            `json:"description,omitempty"`
+	Prefix        string            `json:"prefix"` // "ROOT" for the default
+	AppliedFor    []string          `json:"applied_for"`
+	Mutability    Mutability        `json:"mutability"`
+	Encryption    Encryption        `json:"encryption"`
+	Policy        string            `json:"policy,omitempty"`
+	Lifecycle     string            `json:"lifecycle,omitempty"`
+	Tags          map[string]string `json:"tags,omitempty"`
+	CustomRoleARN string            `json:"custom_role_arn,omitempty"`
+	Description   string            `json:"description,omitempty"`
 }
 
 // Repository is one repository with its images.
@@ -257,7 +285,7 @@ type Image struct {
 	Subject         string    `json:"subject,omitempty"` // digest of the image that this one describes
 	// Children are the digests that an index refers to. Nil when the manifest
 	// was not read.
-	Children []Child `json:"children,omitempty"`
+	Children []Child `json:"children,omitzero"`
 	// Scan is nil when no scan result was asked for.
 	Scan *Scan `json:"scan,omitempty"`
 }
@@ -266,6 +294,9 @@ type Image struct {
 type Child struct {
 	Digest   string `json:"digest"`
 	Platform string `json:"platform,omitempty"` // "linux/arm64/v8"
+	// Attestation says that the child is no container image but describes one,
+	// as BuildKit's provenance does.
+	Attestation bool `json:"attestation,omitempty"`
 }
 
 // Scan is what is known of the vulnerabilities of one image.

@@ -1,0 +1,99 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Options are how a report is shown. Only the table heeds them.
+type Options struct {
+	Width int  // display columns; 0 means 80, and fewer than 40 mean 40
+	Color bool // whether escape sequences for colours may be written
+	All   bool // list each image finding instead of one line for a repository
+}
+
+// A format is one way to write a report.
+type format struct {
+	name string
+	open func(io.Writer, Options) Handler
+}
+
+// formats is the one list of formats: New, help, completion and error
+// messages all read it.
+func formats() []format {
+	return []format{
+		{"table", func(w io.Writer, o Options) Handler { return newTable(w, o) }},
+		{"json", func(w io.Writer, _ Options) Handler { return newJSON(w) }},
+		{"ndjson", func(w io.Writer, _ Options) Handler { return newNDJSON(w) }},
+	}
+}
+
+// Formats returns the names of the formats that New knows, the default first.
+func Formats() []string {
+	var names []string
+	for _, f := range formats() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+// New returns the handler that writes a run to w in the named format. Writes
+// are buffered; the handler's End flushes them, and neither it nor Close
+// closes w. An unknown format is an error that names the valid ones.
+//
+// A handler's error from writing to w is a *WriteError.
+func New(name string, w io.Writer, o Options) (Handler, error) {
+	for _, f := range formats() {
+		if f.name == name {
+			return f.open(w, o), nil
+		}
+	}
+	message := fmt.Sprintf("unknown format %q: use one of %s", name, strings.Join(Formats(), ", "))
+	if near := nearest(name, Formats()); near != "" {
+		message += fmt.Sprintf("; did you mean %s?", near)
+	}
+	return nil, errors.New(message)
+}
+
+// Close releases what h holds outside memory, such as a temporary file. It is
+// needed only for a run that ends without End, and harmless after it.
+func Close(h Handler) error {
+	if c, ok := h.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// nearest returns the candidate that takes the fewest edits to write instead
+// of name, or "" when none is near enough to be what was meant.
+func nearest(name string, candidates []string) string {
+	best, fewest := "", 3
+	for _, c := range candidates {
+		if d := edits(strings.ToLower(name), c); d < fewest && d < len(c) {
+			best, fewest = c, d
+		}
+	}
+	return best
+}
+
+// edits counts the insertions, deletions and replacements that turn a into b.
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

@@ -1,0 +1,297 @@
+package report
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// Replay reads a report that the json or ndjson format wrote, recognizing
+// which, and hands it to h as the run that wrote it did. It holds one finding
+// at a time.
+//
+// A report that ends early, holds another number of findings or gaps than its
+// summary says, or has fields that this version does not know is an error,
+// and so is anything else than a report; h has then not seen End. Errors of h
+// are returned as they are.
+func Replay(r io.Reader, h Handler) error {
+	in := bufio.NewReader(r)
+	if bom, _ := in.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
+		_, _ = in.Discard(len(bom))
+	}
+	// The first key tells the formats apart. What is read to find it is read again.
+	var seen bytes.Buffer
+	key, err := firstKey(json.NewDecoder(io.TeeReader(in, &seen)))
+	if err != nil {
+		return err
+	}
+	p := &replayer{h: h, dec: json.NewDecoder(io.MultiReader(&seen, in))}
+	p.dec.DisallowUnknownFields()
+	switch key {
+	case "schema", "run", "findings", "gaps", "summary":
+		err = p.document()
+	default:
+		err = p.records()
+	}
+	if err != nil {
+		return err
+	}
+	return p.finish()
+}
+
+func firstKey(dec *json.Decoder) (string, error) {
+	for range 2 { // the brace, then the key
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) && token == nil {
+			return "", errors.New("reading the report: it is empty")
+		}
+		if err != nil {
+			return "", notAReport(err.Error())
+		}
+		if key, ok := token.(string); ok {
+			return key, nil
+		}
+		if token != json.Delim('{') {
+			break
+		}
+	}
+	return "", notAReport("it does not begin with an object that has fields")
+}
+
+func notAReport(why string) error {
+	return fmt.Errorf("reading the report: this is no report that --format json or ndjson wrote: %s", why)
+}
+
+// replayer is the state of one Replay.
+type replayer struct {
+	h              Handler
+	dec            *json.Decoder
+	began          bool
+	findings, gaps int
+	summary        *Summary
+}
+
+// document reads the one object of the json format.
+func (p *replayer) document() error {
+	if _, err := p.dec.Token(); err != nil { // the brace
+		return p.broken(err)
+	}
+	for p.dec.More() {
+		token, err := p.dec.Token()
+		if err != nil {
+			return p.broken(err)
+		}
+		switch token {
+		case "schema":
+			var name string
+			if err := p.dec.Decode(&name); err != nil {
+				return p.broken(err)
+			}
+			if err := checkSchema(name); err != nil {
+				return err
+			}
+		case "run":
+			var run Run
+			if err := p.dec.Decode(&run); err != nil {
+				return p.broken(err)
+			}
+			run.Schema = Schema
+			if err := p.begin(run); err != nil {
+				return err
+			}
+		case "findings":
+			if err := p.array(p.finding); err != nil {
+				return err
+			}
+		case "gaps":
+			if err := p.array(p.gap); err != nil {
+				return err
+			}
+		case "summary":
+			p.summary = new(Summary)
+			if err := p.dec.Decode(p.summary); err != nil {
+				return p.broken(err)
+			}
+		default:
+			return notAReport(fmt.Sprintf("unknown field %q", token))
+		}
+	}
+	if _, err := p.dec.Token(); err != nil { // the closing brace
+		return p.broken(err)
+	}
+	if _, err := p.dec.Token(); !errors.Is(err, io.EOF) {
+		return notAReport("something follows its end")
+	}
+	return nil
+}
+
+// array reads an array whose elements next reads.
+func (p *replayer) array(next func(func(any) error) error) error {
+	token, err := p.dec.Token()
+	if err != nil {
+		return p.broken(err)
+	}
+	if token != json.Delim('[') {
+		return notAReport(fmt.Sprintf("findings and gaps must be arrays, here is %v", token))
+	}
+	for p.dec.More() {
+		if err := next(p.dec.Decode); err != nil {
+			return err
+		}
+	}
+	if _, err := p.dec.Token(); err != nil {
+		return p.broken(err)
+	}
+	return nil
+}
+
+// records reads the lines of the ndjson format.
+func (p *replayer) records() error {
+	for {
+		var line json.RawMessage
+		if err := p.dec.Decode(&line); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return p.broken(err)
+		}
+		if err := p.record(line); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *replayer) record(line []byte) error {
+	var kind struct {
+		Type   string `json:"type"`
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(line, &kind); err != nil {
+		return p.broken(err)
+	}
+	if p.summary != nil {
+		return notAReport("something follows its summary")
+	}
+	decode := func(v any) error {
+		dec := json.NewDecoder(bytes.NewReader(line))
+		dec.DisallowUnknownFields()
+		return dec.Decode(v)
+	}
+	switch kind.Type {
+	case "run":
+		if err := checkSchema(kind.Schema); err != nil {
+			return err
+		}
+		var r struct {
+			Type string `json:"type"`
+			Run
+		}
+		if err := decode(&r); err != nil {
+			return p.broken(err)
+		}
+		return p.begin(r.Run)
+	case "finding":
+		return p.finding(decode)
+	case "gap":
+		return p.gap(decode)
+	case "summary":
+		var r struct {
+			Type string `json:"type"`
+			Summary
+		}
+		if err := decode(&r); err != nil {
+			return p.broken(err)
+		}
+		p.summary = &r.Summary
+		return nil
+	default:
+		return notAReport(fmt.Sprintf("unknown record type %q", kind.Type))
+	}
+}
+
+func (p *replayer) begin(run Run) error {
+	if p.began {
+		return notAReport("it has two runs")
+	}
+	p.began = true
+	return p.h.Begin(run)
+}
+
+func (p *replayer) finding(decode func(any) error) error {
+	if err := p.needRun(); err != nil {
+		return err
+	}
+	var f struct {
+		Type string `json:"type"` // of an NDJSON record
+		finding.Finding
+	}
+	if err := decode(&f); err != nil {
+		return p.broken(err)
+	}
+	if f.Status != finding.Fail && f.Status != finding.Unknown {
+		return notAReport(fmt.Sprintf("unknown status %q of finding %s", f.Status, f.Fingerprint))
+	}
+	p.findings++
+	return p.h.Finding(f.Finding)
+}
+
+func (p *replayer) gap(decode func(any) error) error {
+	if err := p.needRun(); err != nil {
+		return err
+	}
+	var g struct {
+		Type string `json:"type"`
+		snapshot.Gap
+	}
+	if err := decode(&g); err != nil {
+		return p.broken(err)
+	}
+	p.gaps++
+	return p.h.Gap(g.Gap)
+}
+
+func (p *replayer) needRun() error {
+	if p.began {
+		return nil
+	}
+	return errors.New("reading the report: its findings come before its run, so another program rewrote it; use the file as ecraudit wrote it")
+}
+
+// finish checks that the report was whole and ends the run.
+func (p *replayer) finish() error {
+	switch {
+	case !p.began:
+		return notAReport("it has no run")
+	case p.summary == nil:
+		return p.broken(io.ErrUnexpectedEOF)
+	case p.findings != p.summary.Findings || p.gaps != p.summary.Gaps:
+		return fmt.Errorf("reading the report: it was altered: its summary says %d findings and %d gaps, it holds %d and %d",
+			p.summary.Findings, p.summary.Gaps, p.findings, p.gaps)
+	}
+	return p.h.End(*p.summary)
+}
+
+// broken says where reading stopped.
+func (p *replayer) broken(err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("reading the report: it is truncated: it ends after %d findings and %d gaps, without a summary; write it again",
+			p.findings, p.gaps)
+	}
+	return fmt.Errorf("reading the report: after %d findings and %d gaps: %w", p.findings, p.gaps, err)
+}
+
+func checkSchema(name string) error {
+	if name == Schema {
+		return nil
+	}
+	if family, _, _ := strings.Cut(Schema, "/"); strings.HasPrefix(name, family+"/") {
+		return fmt.Errorf("reading the report: its format is %q and this ecraudit reads %q: use the version of ecraudit that wrote it, or a newer one", name, Schema)
+	}
+	return notAReport(fmt.Sprintf("its schema is %q instead of %q", name, Schema))
+}

@@ -1,0 +1,259 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// The widths that the table adapts to, in display cells.
+const (
+	defaultWidth = 80
+	minWidth     = 40
+)
+
+// table writes the report for people: what ran, a line for each rule and
+// severity, the findings of each rule, what could not be read, and the
+// outcome.
+//
+// Findings come by repository and are shown by rule. Each is typeset when it
+// comes, into the section of its rule and severity, so that at the end
+// sections only have to be copied in order.
+type table struct {
+	typesetter
+	out   output
+	all   bool
+	run   Run
+	names map[string]string // of accounts, by id
+
+	sections map[sectionKey]*section
+	spill    spill
+	gaps     gapList
+	buf      []byte // of the paragraph at hand
+}
+
+func newTable(w io.Writer, o Options) *table {
+	width := cmp.Or(o.Width, defaultWidth)
+	return &table{
+		typesetter: typesetter{width: max(width, minWidth), color: o.Color},
+		out:        newOutput(w),
+		all:        o.All,
+		names:      make(map[string]string),
+		sections:   make(map[sectionKey]*section),
+	}
+}
+
+// Begin writes what was audited.
+func (t *table) Begin(run Run) error {
+	t.run = run
+	for _, target := range run.Targets {
+		if target.AccountName != "" {
+			t.names[target.Account] = Printable(target.AccountName)
+		}
+	}
+	title := []span{{"ecraudit", bold}, {" " + Printable(run.Version) + ", " + count(len(run.Rules), "rule", "rules"), plain}}
+	if run.OrganizationID != "" {
+		title = append(title, span{", organization " + Printable(run.OrganizationID), plain})
+	}
+	if !run.Clock.IsZero() {
+		title = append(title, span{", " + run.Clock.UTC().Format("2006-01-02 15:04 UTC"), dim})
+	}
+	t.write(span{}, 0, title...)
+	t.write(span{}, 0, span{t.audited(), plain})
+	return t.out.err()
+}
+
+// audited says how much was looked at: "8 of 10 targets (4 accounts, …".
+func (t *table) audited() string {
+	accounts, regions := make(map[string]bool), make(map[string]bool)
+	wanted, read, repositories, images := 0, 0, 0, 0
+	for _, target := range t.run.Targets {
+		repositories += target.Repositories
+		images += target.Images
+		if target.Status == snapshot.StatusSkipped {
+			continue
+		}
+		wanted++
+		if target.Status == snapshot.StatusFailed {
+			continue
+		}
+		read++
+		accounts[target.Account] = true
+		regions[target.Region] = true
+	}
+	targets := count(read, "target", "targets")
+	if read < wanted {
+		targets = fmt.Sprintf("%s of %s", number(read), count(wanted, "target", "targets"))
+	}
+	return fmt.Sprintf("%s (%s, %s), %s, %s", targets,
+		count(len(accounts), "account", "accounts"), count(len(regions), "region", "regions"),
+		count(repositories, "repository", "repositories"), count(images, "image", "images"))
+}
+
+// Finding typesets the finding into its section.
+func (t *table) Finding(f finding.Finding) error {
+	key := sectionKey{f.Severity, f.Rule}
+	s := t.sections[key]
+	if s == nil {
+		s = &section{key: key, rule: t.rule(f.Rule)}
+		t.sections[key] = s
+	}
+	t.add(s, &f)
+	return t.spill.settle(&s.text)
+}
+
+// Gap counts the gap with those of its kind.
+func (t *table) Gap(g snapshot.Gap) error {
+	t.gaps.add(g)
+	return nil
+}
+
+// End writes everything that waited for the last finding.
+func (t *table) End(s Summary) error {
+	defer func() { _ = t.Close() }()
+	sections := t.ordered()
+	if err := t.overview(sections); err != nil {
+		return err
+	}
+	for _, section := range sections {
+		t.out.text("\n")
+		t.heading(section)
+		if err := t.spill.copy(t.out.w, &section.text); err != nil {
+			return err
+		}
+	}
+	t.notRead()
+	t.out.text("\n")
+	t.outcome(s)
+	return t.out.flush()
+}
+
+// Close removes the temporary file of a run that does not come to its End.
+func (t *table) Close() error { return t.spill.Close() }
+
+// ordered closes the sections and returns them worst first.
+func (t *table) ordered() []*section {
+	var sections []*section
+	for _, s := range t.sections {
+		t.flush(s)
+		sections = append(sections, s)
+	}
+	slices.SortFunc(sections, func(a, b *section) int {
+		return cmp.Or(
+			cmp.Compare(b.key.severity, a.key.severity),
+			cmp.Compare(b.fail, a.fail),
+			cmp.Compare(b.unknown, a.unknown),
+			cmp.Compare(a.key.rule, b.key.rule))
+	})
+	return sections
+}
+
+// write typesets a paragraph and writes it.
+func (t *table) write(gutter span, hang int, spans ...span) {
+	t.buf = t.paragraph(t.buf[:0], gutter, hang, spans...)
+	t.out.bytes(t.buf)
+}
+
+func (t *table) rule(id string) finding.Rule {
+	for _, r := range t.run.Rules {
+		if r.ID == id {
+			return r
+		}
+	}
+	return finding.Rule{ID: id}
+}
+
+func severityStyle(s finding.Severity) style {
+	switch s {
+	case finding.Critical:
+		return alarm
+	case finding.High:
+		return red
+	case finding.Medium:
+		return yellow
+	case finding.Low:
+		return blue
+	default:
+		return dim
+	}
+}
+
+// outcome writes the last line. A run with anything unread never looks clean.
+func (t *table) outcome(s Summary) {
+	complete := s.Complete && t.complete()
+	spans := append(verdict(s, complete), t.coverage(s, complete)...)
+	code := fmt.Sprintf("Exit code %d", s.ExitCode)
+	if s.FailOn != "" {
+		code += " (--fail-on " + Printable(s.FailOn) + ")"
+	}
+	t.write(span{}, 0, append(spans, span{code + ".", plain})...)
+}
+
+// verdict says what was found: "23 findings: 2 critical, 18 high; 3 unknown."
+func verdict(s Summary, complete bool) []span {
+	if s.Findings == 0 {
+		look := green
+		if !complete {
+			look = plain
+		}
+		return []span{{"No findings", look}, {fmt.Sprintf(" in %s and %s of %s. ",
+			count(s.Repositories, "repository", "repositories"), count(s.Images, "image", "images"),
+			count(s.Targets, "target", "targets")), plain}}
+	}
+	unknown := 0
+	var severities []string
+	for _, severity := range finding.Severities() {
+		c := s.BySeverity[severity.String()]
+		unknown += c.Unknown
+		if c.Fail > 0 {
+			severities = append(severities, number(c.Fail)+" "+severity.String())
+		}
+	}
+	details := ", all unknown. "
+	if len(severities) > 0 {
+		details = ": " + strings.Join(severities, ", ")
+		if unknown > 0 {
+			details += "; " + number(unknown) + " unknown"
+		}
+		details += ". "
+	}
+	look := bold
+	if s.Failing > 0 {
+		look = alarm
+	}
+	return []span{{count(s.Findings, "finding", "findings"), look}, {details, plain}}
+}
+
+// coverage says whether everything was read.
+func (t *table) coverage(s Summary, complete bool) []span {
+	switch {
+	case !complete:
+		why := []string{"something was not read"}
+		if gaps := max(s.Gaps, t.gaps.total); gaps > 0 {
+			why[0] = count(gaps, "gap", "gaps")
+		}
+		if t.run.Interrupted {
+			why = append(why, "interrupted")
+		}
+		return []span{{"NOT complete", alarm}, {": " + strings.Join(why, ", ") + ". ", plain}}
+	case s.Repositories == 0:
+		return []span{{"There was nothing to judge. ", bold}}
+	default:
+		return []span{{"Everything was read. ", plain}}
+	}
+}
+
+// complete reports whether nothing that the table saw was left unread.
+func (t *table) complete() bool {
+	if !t.run.Complete || t.run.Interrupted || t.gaps.total > 0 {
+		return false
+	}
+	return !slices.ContainsFunc(t.run.Targets, func(target Target) bool {
+		return target.Status == snapshot.StatusFailed || target.Status == snapshot.StatusPartial
+	})
+}
