@@ -1,0 +1,244 @@
+package access
+
+import "strings"
+
+// rank orders the exposures that can be decided.
+type rank int
+
+const (
+	own rank = iota
+	inside
+	trusted
+	outside
+	public
+)
+
+var exposures = [...]Exposure{ExposureOwn, ExposureInside, ExposureTrusted, ExposureOutside, ExposurePublic}
+
+// reading is a value that a request has for a key, or that it has none.
+type reading struct {
+	value   string
+	present bool
+}
+
+var absent = []reading{{}}
+
+func value(text string) []reading { return []reading{{text, true}} }
+
+// scopeKind says for whom a scope stands.
+type scopeKind int
+
+const (
+	ownScope        scopeKind = iota // the repository's own account
+	namedScope                       // an account that a document names
+	memberScope                      // any other account of the organization
+	strangerScope                    // any account at all that nothing is known of
+	orgScope                         // any account of another organization that a document names
+	patternScope                     // any account whose id a pattern of a document matches
+	sourcelessScope                  // a service that does not say for whom it acts
+)
+
+// scope is a class of accounts that no statement can tell apart, as far as a
+// caller's account goes. A named account of which the organization is not
+// known has one scope for each organization that it might belong to.
+type scope struct {
+	kind      scopeKind
+	account   string // for a class an id that stands for it
+	label     string // of an organization, path or pattern
+	home      string // organization
+	org       []reading
+	paths     []reading
+	low, high rank // how far a grant to it reaches
+	wholeOrg  bool // it stands for the accounts of an organization in no named path
+	at        int  // its place in world.scopes
+}
+
+// identity is a class of principals within an account.
+type identity struct {
+	account  string // the account that has it, "" for every account
+	resource string // "role/path/name", "user/path/name", "root", "federated-user/name"
+	session  string // the ARN, for one session of the role
+	path     bool   // the role's path is not known
+	generic  bool   // it stands for whatever no document names
+	label    string // the pattern that it stands for
+}
+
+func (i *identity) kind() string {
+	kind, _, _ := strings.Cut(i.resource, "/")
+	return kind
+}
+
+func (i *identity) name() string { return i.resource[strings.LastIndex(i.resource, "/")+1:] }
+
+func (i *identity) isResource(resource string) truth {
+	switch {
+	case !i.path:
+		return truthOf(i.resource == resource)
+	case strings.HasPrefix(resource, "role/") && strings.HasSuffix(resource, "/"+i.name()):
+		return maybe
+	default:
+		return no
+	}
+}
+
+// isSession compares with the principal of one session.
+func (i *identity) isSession(p *principal) truth {
+	switch {
+	case i.session != "":
+		return truthOf(i.session == p.text)
+	case i.kind() == "role" && i.name() == p.name:
+		return maybe // some of the role's sessions
+	default:
+		return no
+	}
+}
+
+// caller is one caller that stands for all that no statement can tell from it.
+type caller struct {
+	scope   *scope
+	who     *identity
+	service string // the service's host name; then the scope is whom it acts for
+	world   *world
+	arn     []reading
+	refused []refusal // by the Deny statements, nil before anybody asked
+}
+
+// internal is how the account of a service that calls on its own looks: it is
+// AWS's, and not documented.
+var internal = []reading{{}, {"an account of AWS", true}}
+
+// read returns what the caller's requests have for a key: one reading, or
+// several of which it is not known which. It is false when the key does not
+// depend on the caller.
+func (c *caller) read(class keyClass) ([]reading, bool) {
+	switch class {
+	case resourceAccountKey:
+		return c.world.ownAccount, c.world.ownAccount != nil
+	case resourceOrgIDKey:
+		return c.world.ownOrg, true
+	case resourceOrgPathsKey:
+		return c.world.ownPath, c.world.ownPath != nil
+	case regionKey:
+		return c.world.region, c.world.region != nil
+	}
+	if c.service != "" {
+		return c.readService(class)
+	}
+	return c.readPrincipal(class)
+}
+
+func (c *caller) readPrincipal(class keyClass) ([]reading, bool) {
+	switch class {
+	case orgIDKey:
+		return c.scope.org, true
+	case orgPathsKey:
+		return c.scope.paths, true
+	case accountKey:
+		return value(c.scope.account), true
+	case arnKey:
+		return c.arn, true
+	case typeKey:
+		return value(map[string]string{"role": "AssumedRole", "user": "User", "root": "Account", "federated-user": "FederatedUser"}[c.who.kind()]), true
+	case userIDKey:
+		return value(c.scope.account), c.who.resource == "root"
+	case userNameKey:
+		if c.who.kind() == "user" {
+			return value(c.who.name()), true
+		}
+		return absent, true
+	case isServiceKey:
+		return value("false"), true
+	case serviceNameKey, sourceAccountKey, sourceOrgIDKey, sourceOrgPathsKey, sourceARNKey:
+		return absent, true
+	default:
+		return nil, false
+	}
+}
+
+func (c *caller) readService(class keyClass) ([]reading, bool) {
+	switch class {
+	case orgIDKey, orgPathsKey, userNameKey, openKey, openFlagKey, tagsKey, ownARNKey:
+		return absent, true
+	case accountKey, arnKey, typeKey, userIDKey:
+		return internal, true
+	case isServiceKey:
+		return value("true"), true
+	case serviceNameKey:
+		return value(c.service), true
+	case sourceAccountKey:
+		if c.scope.kind == sourcelessScope {
+			return absent, true
+		}
+		return value(c.scope.account), true
+	case sourceOrgIDKey:
+		return c.scope.org, true
+	case sourceOrgPathsKey:
+		return c.scope.paths, true
+	default:
+		return nil, false
+	}
+}
+
+// on evaluates the test for the caller. It is free when the caller can have
+// any value that the test wants, or none.
+func (t *test) on(c *caller) (result truth, free bool) {
+	readings, known := c.read(t.class)
+	if !known {
+		return maybe, true
+	}
+	for i, r := range readings {
+		var one truth
+		if r.present {
+			one = t.holds([]string{r.value}, c)
+		} else {
+			one = t.holds(nil, c)
+		}
+		if i > 0 && one != result {
+			return maybe, false
+		}
+		result = one
+	}
+	return result, false
+}
+
+// caller makes a caller of a principal in the scope.
+func (w *world) caller(s *scope, who *identity) *caller {
+	c := &caller{scope: s, who: who, world: w}
+	if !w.arns {
+		return c
+	}
+	prefix := "arn:" + w.partition + ":iam::" + s.account + ":"
+	if who.kind() == "federated-user" {
+		prefix = "arn:" + w.partition + ":sts::" + s.account + ":"
+	}
+	c.arn = value(prefix + who.resource)
+	if who.path {
+		c.arn = append(c.arn, reading{prefix + "role/" + filler + "/" + who.name(), true})
+	}
+	return c
+}
+
+// identityOf is the identity that a principal entry names.
+func identityOf(p *principal) *identity {
+	switch p.kind {
+	case session:
+		return &identity{account: p.account, resource: "role/" + p.name, session: p.text, path: true, label: p.text}
+	default:
+		return &identity{account: p.account, resource: p.name, label: p.name}
+	}
+}
+
+// addIdentities adds those that are not there yet.
+func (w *world) addIdentities(list ...*identity) {
+	type key struct{ account, resource, session string }
+	seen := make(map[key]bool, len(w.identities)+len(list))
+	for _, i := range w.identities {
+		seen[key{i.account, i.resource, i.session}] = true
+	}
+	for _, i := range list {
+		if k := (key{i.account, i.resource, i.session}); !seen[k] {
+			seen[k] = true
+			w.identities = append(w.identities, i)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package access_test
+
+import (
+	"encoding/json"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// This file is a second evaluator, written to be obvious: it knows nothing of
+// sets, only whether one concrete request passes. It shares no code with the
+// package.
+
+// request is one call of one principal.
+type request struct {
+	account string            // "" for a service
+	entity  string            // "role/x", "user/bob", "root"
+	service string            // host name
+	keys    map[string]string // lower case; a key that is not there is absent
+}
+
+type naivePolicy struct {
+	Version   string
+	Statement []naiveStatement
+}
+
+type naiveStatement struct {
+	Sid, Effect             string
+	Principal, NotPrincipal any                   `json:",omitempty"`
+	Action, NotAction       []string              `json:",omitempty"`
+	Condition               map[string]conditions `json:",omitempty"`
+}
+
+type conditions map[string][]string
+
+func (p naivePolicy) text() string {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+// allows evaluates the request; services says which Allow statements with a
+// wildcard let services in, which is a decision of the package.
+func (p naivePolicy) allows(r request, action string, services func(naiveStatement) bool) bool {
+	allowed := false
+	for _, s := range p.Statement {
+		if !s.names(r, services) || !s.speaksOf(action) || !s.meets(r, p.Version) {
+			continue
+		}
+		if s.Effect == "Deny" {
+			return false
+		}
+		allowed = true
+	}
+	return allowed
+}
+
+func (s naiveStatement) speaksOf(action string) bool {
+	matches := func(patterns []string) bool {
+		return slices.ContainsFunc(patterns, func(p string) bool { return like(strings.ToLower(p), strings.ToLower(action)) })
+	}
+	if s.NotAction != nil {
+		return !matches(s.NotAction)
+	}
+	return matches(s.Action)
+}
+
+func (s naiveStatement) names(r request, services func(naiveStatement) bool) bool {
+	if s.NotPrincipal != nil {
+		return !named(s.NotPrincipal, r) && (r.service == "" || s.Effect == "Deny" || services(s))
+	}
+	if r.service != "" && s.Effect == "Allow" && named(s.Principal, request{account: "000000000001", entity: "role/none"}) {
+		return services(s)
+	}
+	return named(s.Principal, r)
+}
+
+func named(principal any, r request) bool {
+	if principal == "*" {
+		return true
+	}
+	for kind, list := range principal.(map[string][]string) {
+		for _, p := range list {
+			switch {
+			case kind == "Service" && p == r.service && r.service != "":
+				return true
+			case kind != "AWS":
+			case p == "*":
+				return true
+			case r.service != "":
+			case p == r.account, p == "arn:aws:iam::"+r.account+":root", p == "arn:aws:iam::"+r.account+":"+r.entity:
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s naiveStatement) meets(r request, version string) bool {
+	for operator, keys := range s.Condition {
+		for key, values := range keys {
+			if !test(operator, strings.ToLower(key), values, r, version) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func test(operator, key string, values []string, r request, version string) bool {
+	actual, there := r.keys[key]
+	if operator == "Null" {
+		return slices.Contains(values, strconv.FormatBool(!there))
+	}
+	operator, ifExists := strings.CutSuffix(operator, "IfExists")
+	operator, forAny := strings.CutPrefix(operator, "ForAnyValue:")
+	operator, forAll := strings.CutPrefix(operator, "ForAllValues:")
+	negated := strings.Contains(operator, "Not")
+	if !there {
+		return ifExists || forAll || negated && !forAny
+	}
+	positive := strings.Replace(operator, "Not", "", 1)
+	matches := slices.ContainsFunc(values, func(v string) bool { return compare(positive, variables(v, r, version), actual) })
+	return matches != negated
+}
+
+// variables puts the request's values in. An absent one matches nothing.
+func variables(v string, r request, version string) string {
+	if version != "2012-10-17" {
+		return v
+	}
+	return regexp.MustCompile(`\$\{[^}]*\}`).ReplaceAllStringFunc(v, func(name string) string {
+		if value, ok := r.keys[strings.ToLower(name[2:len(name)-1])]; ok {
+			return value
+		}
+		return "\x00"
+	})
+}
+
+func compare(operator, wanted, actual string) bool {
+	switch operator {
+	case "StringEquals", "Bool":
+		return wanted == actual
+	case "StringEqualsIgnoreCase":
+		return strings.EqualFold(wanted, actual)
+	case "StringLike":
+		return like(wanted, actual)
+	case "ArnLike", "ArnEquals":
+		w, a := strings.SplitN(wanted, ":", 6), strings.SplitN(actual, ":", 6)
+		for i := range min(len(w), len(a)) {
+			if !like(w[i], a[i]) {
+				return false
+			}
+		}
+		return len(w) == len(a)
+	case "IpAddress":
+		prefix, err := netip.ParsePrefix(wanted)
+		return err == nil && prefix.Contains(netip.MustParseAddr(actual))
+	case "NumericLessThan":
+		w, err1 := strconv.Atoi(wanted)
+		a, err2 := strconv.Atoi(actual)
+		return err1 == nil && err2 == nil && a < w
+	default:
+		panic("no operator " + operator)
+	}
+}
+
+var patterns = map[string]*regexp.Regexp{}
+
+func like(pattern, text string) bool {
+	re, ok := patterns[pattern]
+	if !ok {
+		quoted := regexp.QuoteMeta(pattern)
+		quoted = strings.ReplaceAll(strings.ReplaceAll(quoted, `\*`, `.*`), `\?`, `.`)
+		re = regexp.MustCompile(`(?s)^` + quoted + `$`)
+		patterns[pattern] = re
+	}
+	return re.MatchString(text)
+}

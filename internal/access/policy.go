@@ -1,0 +1,292 @@
+package access
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// source names the document that a statement stands in.
+type source string
+
+const (
+	repositoryPolicy source = "repository-policy"
+	registryPolicy   source = "registry-policy"
+)
+
+// statement is one statement of a policy, compiled. An element that AWS would
+// not accept, or that is not understood, makes it doubtful: such an Allow may
+// grant, such a Deny surely denies nothing.
+type statement struct {
+	name   string // Sid, or "#2" for the second
+	source source
+	deny   bool
+
+	principals   []principal
+	notPrincipal bool
+	named        []string  // the actions as written, nil for NotAction
+	actions      actionSet // what it surely speaks of
+	maybe        actionSet // what it may speak of besides
+	maybeDoubt   string    // why that cannot be told
+	tests        []*test   // all must hold
+	doubt        string    // why all of it is doubtful, "" when it is not
+}
+
+// policy is a parsed document.
+type policy struct {
+	statements []*statement
+	problems   []string
+}
+
+// reader parses one policy for one repository.
+type reader struct {
+	source    source
+	ctx       *Context
+	scope     string // of the registry policy
+	variables bool   // version 2012-10-17 knows policy variables
+	problems  []string
+}
+
+func parsePolicy(text string, from source, scope string, ctx *Context) policy {
+	r := &reader{source: from, scope: scope, ctx: ctx}
+	root, err := parseJSON(text)
+	switch {
+	case err != nil:
+		r.problem("%v", err)
+		return policy{problems: r.problems}
+	case root.kind != '{':
+		r.problem("it is not a JSON object")
+		return policy{problems: r.problems}
+	}
+	var statements []node
+	r.version(root)
+	for i, name := range root.names {
+		item := root.items[i]
+		switch {
+		case name == "Version", name == "Id":
+		case name == "Statement" && item.kind == '[':
+			statements = item.items
+		case name == "Statement":
+			statements = []node{item}
+		default:
+			r.problem("unknown element %q", name)
+		}
+	}
+	if !slices.Contains(root.names, "Statement") {
+		r.problem("it has no Statement")
+	}
+	p := policy{}
+	for i, n := range statements {
+		if n.kind != '{' {
+			r.problem("statement #%d is not an object", i+1)
+			continue
+		}
+		p.statements = append(p.statements, r.statement(n, i+1))
+	}
+	p.problems = r.problems
+	return p
+}
+
+func (r *reader) problem(format string, args ...any) {
+	r.problems = append(r.problems, string(r.source)+": "+fmt.Sprintf(format, args...))
+}
+
+func (r *reader) version(root node) {
+	for i, name := range root.names {
+		if name != "Version" {
+			continue
+		}
+		switch text := root.items[i].text; text {
+		case "2012-10-17":
+			r.variables = true
+		case "2008-10-17":
+		default:
+			r.problem("unknown version %q", text)
+		}
+	}
+}
+
+func (r *reader) statement(n node, number int) *statement {
+	s := &statement{source: r.source, name: fmt.Sprintf("#%d", number)}
+	for i, name := range n.names {
+		if name == "Sid" && n.items[i].text != "" {
+			s.name = n.items[i].text
+		}
+	}
+	seen := map[string]bool{}
+	spoken, sure := actionSet(0), resources{repository: yes, registry: yes}
+	for i, name := range n.names {
+		seen[name] = true
+		if err := r.element(s, name, n.items[i], &spoken, &sure); err != nil {
+			r.problem("statement %s: %s: %v", s.name, name, err)
+			s.doubt = fmt.Sprintf("its %s is not valid: %v", name, err)
+		}
+	}
+	r.complete(s, seen)
+	r.assign(s, spoken, sure)
+	return s
+}
+
+// complete notes what AWS demands of a statement and what is not there.
+func (r *reader) complete(s *statement, seen map[string]bool) {
+	for _, pair := range [][2]string{{"Principal", "NotPrincipal"}, {"Action", "NotAction"}} {
+		if seen[pair[0]] == seen[pair[1]] {
+			r.problem("statement %s: it needs one of %s and %s", s.name, pair[0], pair[1])
+			s.doubt = fmt.Sprintf("AWS demands one of %s and %s", pair[0], pair[1])
+		}
+	}
+	if seen["Resource"] && seen["NotResource"] || r.source == registryPolicy && !seen["Resource"] && !seen["NotResource"] {
+		r.problem("statement %s: it needs one of Resource and NotResource", s.name)
+		s.doubt = "AWS demands one of Resource and NotResource"
+	}
+	if !seen["Effect"] {
+		r.problem("statement %s: it has no Effect", s.name)
+		s.doubt = "it has no Effect"
+	}
+}
+
+func (r *reader) element(s *statement, name string, n node, spoken *actionSet, where *resources) (err error) {
+	switch name {
+	case "Sid":
+		if n.kind != '"' {
+			return fmt.Errorf("it is not a text")
+		}
+	case "Effect":
+		if n.kind != '"' || n.text != "Allow" && n.text != "Deny" {
+			return fmt.Errorf("it is neither Allow nor Deny")
+		}
+		s.deny = n.text == "Deny"
+	case "Principal", "NotPrincipal":
+		s.notPrincipal = name == "NotPrincipal"
+		s.principals, err = r.principals(n)
+	case "Action", "NotAction":
+		*spoken, err = r.actions(s, n, name == "NotAction")
+	case "Resource", "NotResource":
+		*where, err = r.resources(n, name == "NotResource")
+	case "Condition":
+		s.tests, err = r.conditions(n)
+	default:
+		return fmt.Errorf("unknown element")
+	}
+	return err
+}
+
+func (r *reader) actions(s *statement, n node, not bool) (actionSet, error) {
+	patterns, err := n.texts()
+	if err != nil {
+		return 0, err
+	}
+	if len(patterns) == 0 {
+		return 0, fmt.Errorf("the list is empty")
+	}
+	var set actionSet
+	for _, p := range patterns {
+		set |= matchActions(p)
+	}
+	if not {
+		return allActions &^ set, nil
+	}
+	s.named = patterns
+	return set, nil
+}
+
+// assign keeps of the actions spoken of those that this kind of policy
+// decides, and sorts them by whether the statement's resources surely hold the
+// repository (or the registry, for actions on the registry as a whole).
+func (r *reader) assign(s *statement, spoken actionSet, where resources) {
+	if r.source == repositoryPolicy {
+		spoken &= repositoryActions
+	} else {
+		spoken &= registryActions
+		if r.scope == "V1" {
+			spoken &= replicaActions
+		}
+	}
+	onRepository, onRegistry := spoken&^registryWide, spoken&registryWide
+	s.actions = where.repository.pick(onRepository, yes) | where.registry.pick(onRegistry, yes)
+	s.maybe = where.repository.pick(onRepository, maybe) | where.registry.pick(onRegistry, maybe)
+	if s.maybe != 0 {
+		s.maybeDoubt = "it cannot be told whether its Resource is this repository"
+	}
+	if r.source == registryPolicy && r.scope != "V1" && r.scope != "V2" {
+		rest := s.actions &^ replicaActions
+		s.actions, s.maybe = s.actions&^rest, s.maybe|rest
+		if rest != 0 {
+			s.maybeDoubt = "the scope of the registry policy (V1 or V2) is not known"
+		}
+	}
+}
+
+// resources says whether a statement's resources hold this repository and the
+// registry as a whole.
+type resources struct{ repository, registry truth }
+
+func (t truth) pick(set actionSet, want truth) actionSet {
+	if t == want {
+		return set
+	}
+	return 0
+}
+
+// resources reads Resource and NotResource. A repository policy belongs to one
+// repository: ECR's examples have no Resource there, and what a Resource that
+// names something else would do is not documented. So one that surely holds
+// the repository changes nothing, and any other leaves the statement in doubt.
+func (r *reader) resources(n node, not bool) (resources, error) {
+	patterns, err := n.texts()
+	if err != nil {
+		return resources{maybe, maybe}, err
+	}
+	res := resources{no, no}
+	for _, p := range patterns {
+		res.repository = res.repository.or(r.holdsRepository(p))
+		if strings.Trim(p, "*") == "" && p != "" {
+			res.registry = yes
+		} else if strings.Contains(p, "${") {
+			res.registry = res.registry.or(maybe)
+		}
+	}
+	if not {
+		res = resources{res.repository.not(), res.registry.not()}
+	}
+	if r.source == repositoryPolicy && res.repository != yes {
+		res.repository = maybe
+	}
+	return res, nil
+}
+
+// holdsRepository matches a resource pattern against the repository's ARN,
+// of which the context may leave parts unknown.
+func (r *reader) holdsRepository(pattern string) truth {
+	if r.variables && strings.Contains(pattern, "${") {
+		return maybe
+	}
+	g := wildcards(pattern)
+	c := r.ctx
+	if c.Partition != "" && c.Region != "" && c.Account != "" && c.Repository != "" {
+		arn := "arn:" + c.Partition + ":ecr:" + c.Region + ":" + c.Account + ":repository/" + c.Repository
+		return truthOf(g.match(arn, false))
+	}
+	if g.everything() {
+		return yes
+	}
+	parts := g.cut(6)
+	if len(parts) < 6 {
+		return maybe
+	}
+	result := truthOf(parts[0].match("arn", false)).and(truthOf(parts[2].match("ecr", false)))
+	for i, known := range map[int]string{1: c.Partition, 3: c.Region, 4: c.Account} {
+		result = result.and(matchUnknown(parts[i], known, known))
+	}
+	return result.and(matchUnknown(parts[5], c.Repository, "repository/"+c.Repository))
+}
+
+func matchUnknown(g glob, known, text string) truth {
+	if known != "" {
+		return truthOf(g.match(text, false))
+	}
+	if g.everything() {
+		return yes
+	}
+	return maybe
+}

@@ -1,0 +1,288 @@
+package access
+
+import (
+	"slices"
+	"strings"
+)
+
+// world holds the callers among which the documents distinguish: a finite set
+// that stands for all there are. See the package comment.
+type world struct {
+	ctx       *Context
+	partition string
+
+	ownAccount []reading // nil when unknown
+	ownOrg     []reading
+	ownPath    []reading
+	region     []reading
+
+	home       string   // the own organization, "" when there is none
+	guessed    bool     // home is a stand-in: the organization is not known
+	orgs       []string // other organizations that documents name
+	scopes     []scope
+	sourceless scope
+	identities []*identity
+	callers    []*caller // every identity of every scope
+	services   []string
+	allows     []*statement
+	denies     []*statement
+	effort     int  // left for searches
+	crowded    bool // the documents name too many to tell them apart
+
+	arns           bool // aws:PrincipalArn is asked for
+	persons        bool // some key of the identity is asked for
+	orgKeys        bool // some key of the organization is asked for
+	sourceAccounts bool // aws:SourceAccount is asked for
+}
+
+const (
+	strangeOrg  = "o-" + filler + "x"
+	guessedOrg  = "o-" + filler
+	strangePath = "/r-9q7z/ou-9q7z-" + filler + "/"
+)
+
+func newWorld(ctx *Context, statements []*statement, also ...string) *world {
+	w := &world{ctx: ctx, partition: ctx.Partition, home: ctx.OrganizationID, effort: searchEffort}
+	if w.partition == "" {
+		w.partition = "aws"
+	}
+	for _, s := range statements {
+		if s.deny {
+			w.denies = append(w.denies, s)
+		} else {
+			w.allows = append(w.allows, s)
+		}
+	}
+	if w.home == "" && !ctx.NoOrganization {
+		w.home, w.guessed = guessedOrg, true
+	}
+	m := gather(statements)
+	m.accounts = append(m.accounts, also...)
+	w.arns, w.persons, w.orgKeys, w.services = m.arns, m.persons, m.orgKeys, m.services
+	w.sourceAccounts = m.sourceAccounts
+	w.sourceless = scope{kind: sourcelessScope, org: absent, paths: absent, low: outside, high: outside}
+	if w.crowded = m.tooMany(); w.crowded {
+		return w
+	}
+	w.orgs = m.organizations(w.home)
+	w.own(m)
+	w.named(m)
+	w.classes(m)
+	w.people(m)
+	if w.populate(); w.crowded {
+		return w
+	}
+	m.markOdd(w)
+	return w
+}
+
+// The world of a policy that people write is a thousandth of these.
+const (
+	mostPatterns = 200
+	mostCallers  = 20_000
+)
+
+// tooMany reports whether the documents name more than a world can hold.
+func (m *mentions) tooMany() bool {
+	return max(len(m.patterns), len(m.orgs), len(m.paths), len(m.people)/16) > mostPatterns
+}
+
+// populate makes the callers.
+func (w *world) populate() {
+	anywhere := 0
+	in := map[string][]*identity{}
+	for _, who := range w.identities {
+		if who.account == "" {
+			anywhere++
+		}
+		in[who.account] = append(in[who.account], who)
+	}
+	if w.crowded = anywhere*len(w.scopes) > mostCallers; w.crowded {
+		return
+	}
+	for i := range w.scopes {
+		s := &w.scopes[i]
+		s.at = i
+		for _, who := range in[""] {
+			w.callers = append(w.callers, w.caller(s, who))
+		}
+		if s.account != "" {
+			for _, who := range in[s.account] {
+				w.callers = append(w.callers, w.caller(s, who))
+			}
+		}
+	}
+}
+
+// own adds the repository's account.
+func (w *world) own(m *mentions) {
+	c := w.ctx
+	if c.Account != "" {
+		w.ownAccount = value(c.Account)
+	}
+	if c.Region != "" {
+		w.region = value(c.Region)
+	}
+	s := scope{kind: ownScope, account: c.Account, home: w.home, org: absent, paths: absent}
+	w.ownOrg = absent
+	if w.home != "" {
+		s.org, w.ownOrg = value(w.home), value(w.home)
+		s.paths = w.pathsOf(c.Account, w.home, m)
+		if len(s.paths) == 1 {
+			w.ownPath = s.paths
+		}
+	}
+	if w.guessed {
+		for _, org := range w.orgs {
+			s.org = append(s.org, reading{org, true})
+			s.paths = append(s.paths, w.pathsOf("", org, m)...)
+		}
+		s.org, s.paths = append(s.org, reading{}), append(s.paths, reading{})
+	}
+	w.scopes = append(w.scopes, s)
+}
+
+// pathsOf returns the path of the account, or the paths that it might have.
+func (w *world) pathsOf(account, org string, m *mentions) []reading {
+	if path := w.ctx.Members[account]; path != "" && org == w.home {
+		return value(path)
+	}
+	paths := value(org + strangePath)
+	for _, p := range m.pathsIn(org) {
+		paths = append(paths, reading{p.path, true})
+	}
+	return paths
+}
+
+// named adds the accounts that documents name.
+func (w *world) named(m *mentions) {
+	slices.Sort(m.accounts)
+	for _, id := range slices.Compact(m.accounts) {
+		if id == w.ctx.Account {
+			continue
+		}
+		low := outside
+		if _, ok := w.ctx.Trusted[id]; ok {
+			low = trusted
+		}
+		_, member := w.ctx.Members[id]
+		if member || w.ctx.Members == nil && w.home != "" {
+			w.scopes = append(w.scopes, scope{
+				kind: namedScope, account: id, home: w.home, low: inside, high: inside,
+				org: value(w.home), paths: w.pathsOf(id, w.home, m),
+			})
+		}
+		if !member {
+			w.strangers(scope{kind: namedScope, account: id, low: low, high: low}, m)
+		}
+	}
+}
+
+// strangers adds the scope once for each organization that it may belong to.
+func (w *world) strangers(s scope, m *mentions) {
+	s.org, s.paths = absent, absent
+	w.scopes = append(w.scopes, s)
+	if !w.orgKeys {
+		return
+	}
+	s.home, s.org, s.paths = strangeOrg, value(strangeOrg), w.pathsOf("", strangeOrg, m)
+	w.scopes = append(w.scopes, s)
+	for _, org := range w.orgs {
+		s.home, s.org, s.paths = org, value(org), w.pathsOf("", org, m)
+		if w.guessed && s.low != trusted {
+			s.low = inside
+		}
+		w.scopes = append(w.scopes, s)
+	}
+}
+
+// classes adds what stands for the accounts that no document names.
+func (w *world) classes(m *mentions) {
+	known := func(id string) bool {
+		_, member := w.ctx.Members[id]
+		_, trusted := w.ctx.Trusted[id]
+		return id == w.ctx.Account || member || trusted || slices.Contains(m.accounts, id)
+	}
+	free := m.freeAccount(known)
+	if w.home != "" {
+		s := scope{kind: memberScope, account: free, home: w.home, org: value(w.home), low: inside, high: inside}
+		w.perPath(s, "organization "+w.homeName(), m)
+	}
+	stranger := scope{kind: strangerScope, account: free, org: absent, paths: absent, low: public, high: public}
+	w.scopes = append(w.scopes, stranger)
+	stranger.home, stranger.org = strangeOrg, value(strangeOrg)
+	w.perPath(stranger, "", m)
+	for _, org := range w.orgs {
+		s := scope{kind: orgScope, account: free, home: org, org: value(org), low: outside, high: outside}
+		if w.guessed {
+			s.low = inside
+		}
+		w.perPath(s, "organization "+org, m)
+	}
+	for _, p := range m.accountClasses(known) {
+		if w.home != "" {
+			s := scope{kind: patternScope, account: p.id, label: p.pattern, home: w.home, org: value(w.home), low: inside, high: inside}
+			if w.memberMatches(p.glob) {
+				s.paths = w.pathsOf("", w.home, m)
+				w.scopes = append(w.scopes, s)
+			}
+		}
+		w.strangers(scope{kind: patternScope, account: p.id, label: p.pattern, low: outside, high: outside}, m)
+	}
+}
+
+func (w *world) homeName() string {
+	if w.guessed {
+		return "of the own account"
+	}
+	return w.home
+}
+
+// perPath adds the scope once for each class of paths in its organization.
+func (w *world) perPath(s scope, label string, m *mentions) {
+	s.label, s.paths, s.wholeOrg = label, value(s.home+strangePath), true
+	w.scopes = append(w.scopes, s)
+	s.wholeOrg = false
+	for _, p := range m.pathsIn(s.home) {
+		s.paths = value(p.path)
+		if label != "" {
+			s.label = "organization path " + p.pattern
+		}
+		w.scopes = append(w.scopes, s)
+	}
+}
+
+// memberMatches reports whether the organization has an account that the
+// pattern matches, or may have one.
+func (w *world) memberMatches(pattern glob) bool {
+	if w.ctx.Members == nil {
+		return true
+	}
+	for id := range w.ctx.Members {
+		if pattern.match(id, false) {
+			return true
+		}
+	}
+	return false
+}
+
+// people adds the identities: one for all that nobody names, and where a
+// document asks who it is, one of each kind and one for each pattern.
+func (w *world) people(m *mentions) {
+	w.identities = []*identity{{resource: "role/" + filler + "zz", generic: true}}
+	if !w.persons {
+		return
+	}
+	for _, resource := range []string{"user/" + filler + "zz", "root", "federated-user/" + filler + "zz"} {
+		w.addIdentities(&identity{resource: resource, generic: true})
+	}
+	w.addIdentities(m.people...)
+}
+
+// isOrganization is lenient about the length that AWS gives to an id.
+func isOrganization(text string) bool {
+	rest, ok := strings.CutPrefix(text, "o-")
+	return ok && rest != "" && !strings.ContainsFunc(rest, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-'
+	})
+}
