@@ -1,0 +1,171 @@
+// Package collect reads the ECR registries of an organization from AWS.
+//
+// [Run] finds out which targets (accounts and regions) there are, enters each
+// account with a role, and reads what the caller's needs ask for, nothing
+// else and nothing twice. It hands each registry and each repository to a
+// [Sink] as soon as that one is complete and keeps none of them, so its
+// memory does not grow with their number.
+//
+// Everything that could not be read becomes a [snapshot.Gap] beside what
+// could. Only what makes the whole run meaningless is an error: no
+// credentials, an organization that cannot be listed, a selection that selects
+// nothing.
+//
+// All calls share one budget of concurrency; each operation of each account in
+// each region has its own rate, found by being throttled and kept below that.
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// Options says what to collect, as whom, and how fast.
+type Options struct {
+	Profile   string // of the shared AWS configuration; "" is the default
+	Roles     Roles
+	Selection Selection
+	Regions   []string // names, or AllRegions; none is the ambient region
+	Needs     snapshot.Needs
+	// Organization is what the configuration says of the organization. It
+	// stands in for what AWS Organizations does not tell.
+	Organization snapshot.Organization
+	// ReleaseTag returns the test for release tags that holds for a repository.
+	ReleaseTag func(*snapshot.Repository) func(tag string) bool
+
+	Concurrency int           // calls at once
+	Patience    time.Duration // how long an operation may fail before it becomes a gap
+	CallTimeout time.Duration // for one attempt of one call
+	Log         *slog.Logger
+	Stats       *Stats
+}
+
+// The defaults of the options.
+const (
+	DefaultConcurrency = 64
+	DefaultPatience    = 30 * time.Second
+	DefaultCallTimeout = 30 * time.Second
+)
+
+// Sink receives what is collected. Begin comes first and alone; then Registry
+// and Repository are called from many goroutines at once: a target's registry
+// before its repositories, its repositories in any order, and Done after the
+// last of them. What a Sink is given it may keep. An error ends the run.
+type Sink interface {
+	Begin(snapshot.Organization) error
+	Registry(context.Context, *snapshot.Registry) error
+	Repository(context.Context, *snapshot.Registry, *snapshot.Repository) error
+	Done(snapshot.TargetResult) error
+}
+
+// Run collects the selected targets into the sink. When ctx ends, what was
+// complete has been handed on, each unfinished target is Done with a gap, and
+// Run returns nil: the results say that they are partial.
+func Run(ctx context.Context, o Options, sink Sink) error {
+	if err := o.Selection.check(o.Roles); err != nil {
+		return err
+	}
+	b := &budget{places: semaphore.NewWeighted(int64(o.Concurrency)), patience: o.Patience, callTimeout: o.CallTimeout, log: o.Log, stats: o.Stats}
+	session, err := newSession(ctx, b, o)
+	if err != nil {
+		return err
+	}
+	if err := session.checkRegions(ctx, b, o.Regions); err != nil {
+		return err
+	}
+	directory := session.directory(b)
+	organization, err := directory.organization(ctx, o.Organization)
+	if err != nil {
+		return err
+	}
+	plan, err := o.Selection.resolve(ctx, session, directory, organization)
+	if err != nil {
+		return err
+	}
+	if err := sink.Begin(organization); err != nil {
+		return err
+	}
+	run := &run{Options: o, budget: b, session: session, sink: sink, gate: newGate(inHand * o.Concurrency)}
+	return run.accounts(ctx, plan)
+}
+
+// inHand is how many repositories may be in hand for each call at once. A
+// repository is in hand for several calls, one after the other or at once.
+const inHand = 2
+
+// openAccounts is how many accounts are worked on at once. Each has an
+// overhead of its own; more would not make better use of the budget.
+const openAccounts = 64
+
+// run is one collection under way.
+type run struct {
+	Options
+	*budget
+	session *session
+	sink    Sink
+	gate    *gate
+}
+
+// accounts works through the selected accounts.
+func (r *run) accounts(ctx context.Context, plan []accountPlan) error {
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(openAccounts)
+	for _, account := range plan {
+		group.Go(func() error { return r.account(groupCtx, account) })
+	}
+	return group.Wait()
+}
+
+// account enters one account and works through its regions.
+func (r *run) account(ctx context.Context, plan accountPlan) error {
+	whole := snapshot.Target{Partition: r.session.partition, Account: plan.ID}
+	if plan.Skip != "" {
+		return r.sink.Done(snapshot.TargetResult{Target: whole, AccountName: plan.Name, Status: snapshot.StatusSkipped, Reason: plan.Skip})
+	}
+	provider := r.session.credentials(plan.ID)
+	caller := r.caller(plan.ID, refresher(provider))
+	if err := r.session.enter(ctx, caller, plan.ID, provider); err != nil {
+		return r.failed(whole, plan, "sts:AssumeRole", err)
+	}
+	regions := r.Regions
+	if len(regions) == 0 {
+		regions = []string{r.session.config.Region}
+	}
+	if slices.Contains(regions, AllRegions) {
+		enabled, err := r.session.enabledRegions(ctx, caller, provider)
+		if err != nil {
+			return r.failed(whole, plan, "ec2:DescribeRegions", err)
+		}
+		regions = enabled
+	}
+	r.stats.Targets.Add(int64(len(regions)))
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, region := range regions {
+		target := whole
+		target.Region = region
+		group.Go(func() error { return r.target(groupCtx, target, plan, provider) })
+	}
+	return group.Wait()
+}
+
+// failed reports an account of which nothing could be read.
+func (r *run) failed(target snapshot.Target, plan accountPlan, operation string, err error) error {
+	g := gap(target, "", snapshot.NeedRepositories, operation, err)
+	if operation == "sts:AssumeRole" {
+		g.Message = fmt.Sprintf("assuming %s: %s", r.session.roleARN(plan.ID), g.Message)
+	}
+	r.stats.Gaps.Add(1)
+	return r.sink.Done(snapshot.TargetResult{Target: target, AccountName: plan.Name, Status: snapshot.StatusFailed, Reason: g.Code + ": " + g.Message, Gaps: []snapshot.Gap{g}})
+}
+
+// stopped reports whether an error only says that the run was stopped.
+func stopped(err error) bool { return errors.Is(err, context.Canceled) }

@@ -1,0 +1,187 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
+)
+
+// Roles says how the accounts of an organization are entered.
+type Roles struct {
+	Name        string // the role to assume in every account but the caller's
+	ExternalID  string // that the role demands, if it does
+	SessionName string // "ecraudit" when empty
+	HubARN      string // a role to assume first, from which the others are assumed
+}
+
+// session is who is asking: the ambient credentials, and the hub role if
+// there is one.
+type session struct {
+	config    aws.Config // of the hub role, or of the ambient credentials
+	partition string
+	account   string // of config's credentials
+	own       map[string]aws.CredentialsProvider
+	roles     Roles
+}
+
+const (
+	roleSession      = time.Hour       // the longest that a chained role may last
+	roleExpiryMargin = 5 * time.Minute // before which a session is renewed
+	dialTimeout      = 5 * time.Second
+)
+
+// HTTPClient keeps as many connections to a host as calls are made at once.
+func HTTPClient(concurrency int) *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConns = 0 // no limit over all hosts
+		t.MaxIdleConnsPerHost = concurrency
+		t.TLSHandshakeTimeout = dialTimeout
+	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })
+}
+
+// newSession finds out whose credentials the environment gives. Its errors
+// are for the user: they name what to do.
+func newSession(ctx context.Context, b *budget, o Options) (*session, error) {
+	ambient, err := config.LoadDefaultConfig(ctx,
+		config.WithHTTPClient(HTTPClient(o.Concurrency)),
+		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
+		config.WithSharedConfigProfile(o.Profile),
+		config.WithLogger(sdkLog{b.log}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("reading the AWS configuration: %w", err)
+	}
+	if ambient.Region == "" {
+		ambient.Region = homeRegion(o.Regions)
+	}
+	s := &session{config: ambient, roles: o.Roles, own: map[string]aws.CredentialsProvider{}}
+	if s.roles.SessionName == "" {
+		s.roles.SessionName = "ecraudit"
+	}
+	if err := s.identify(ctx, b); err != nil {
+		return nil, err
+	}
+	if s.roles.HubARN == "" {
+		return s, nil
+	}
+	s.config.Credentials = s.assume(s.roles.HubARN)
+	if _, err := call(ctx, b.caller("hub", nil), "sts:AssumeRole", s.config.Credentials.Retrieve); err != nil {
+		return nil, fmt.Errorf("--hub-role-arn: assuming %s: %s: %s; check that the role exists and trusts %s", s.roles.HubARN, errorCode(err), reason(err), s.account)
+	}
+	return s, s.identify(ctx, b)
+}
+
+// identify asks AWS who the session's credentials belong to.
+func (s *session) identify(ctx context.Context, b *budget) error {
+	if _, err := s.config.Credentials.Retrieve(ctx); err != nil {
+		return noCredentials(ctx, err)
+	}
+	client := sts.NewFromConfig(s.config)
+	caller := b.caller("caller", nil)
+	identity, err := call(ctx, caller, "sts:GetCallerIdentity", func(ctx context.Context) (*sts.GetCallerIdentityOutput, error) {
+		return client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	})
+	if err != nil {
+		return badCredentials(ctx, s.config.Region, err)
+	}
+	who, err := arn.Parse(aws.ToString(identity.Arn))
+	if err != nil {
+		return fmt.Errorf("asking AWS for the caller's identity: the answer has no ARN: %q", aws.ToString(identity.Arn))
+	}
+	s.partition, s.account = who.Partition, aws.ToString(identity.Account)
+	s.own[s.account] = s.config.Credentials
+	return nil
+}
+
+func noCredentials(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if code := apiCode(err); code != "" {
+		return fmt.Errorf("getting credentials: %s: %s", code, reason(err))
+	}
+	return fmt.Errorf("no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run aws sso login, or start ecraudit where a role is attached (%v)", err)
+}
+
+func badCredentials(ctx context.Context, region string, err error) error {
+	code := errorCode(err)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case isExpired(code):
+		return errors.New("the AWS credentials have expired: renew them (aws sso login, or new keys) and start again")
+	case isUnrecognized(code) || code == "SignatureDoesNotMatch" || code == "IncompleteSignature":
+		return fmt.Errorf("AWS does not accept the credentials in %s (%s): check the access key, and that the region is enabled for the account", region, code)
+	case code == "NoSuchHost":
+		return fmt.Errorf("AWS cannot be reached: %s; check that the region %q exists (AWS_REGION, --regions) and that this machine has a network", reason(err), region)
+	}
+	return fmt.Errorf("asking AWS for the caller's identity in %s: %s: %s", region, code, reason(err))
+}
+
+// credentials are those with which an account is read: the caller's own, or
+// those of the role in it.
+func (s *session) credentials(account string) aws.CredentialsProvider {
+	if own := s.own[account]; own != nil {
+		return own
+	}
+	return s.assume(s.roleARN(account))
+}
+
+func (s *session) roleARN(account string) string {
+	return "arn:" + s.partition + ":iam::" + account + ":role/" + strings.TrimPrefix(s.roles.Name, "/")
+}
+
+// assume returns credentials of a role that renew themselves.
+func (s *session) assume(role string) *aws.CredentialsCache {
+	client := sts.NewFromConfig(s.config, func(o *sts.Options) {
+		o.Retryer = aws.NopRetryer{}
+	})
+	provider := stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) {
+		o.RoleSessionName = s.roles.SessionName
+		o.Duration = roleSession
+		if s.roles.ExternalID != "" {
+			o.ExternalID = aws.String(s.roles.ExternalID)
+		}
+	})
+	return aws.NewCredentialsCache(provider, func(o *aws.CredentialsCacheOptions) {
+		o.ExpiryWindow = roleExpiryMargin
+	})
+}
+
+// refresher forgets cached credentials, so that the next call fetches new ones.
+func refresher(provider aws.CredentialsProvider) func() {
+	if cache, ok := provider.(*aws.CredentialsCache); ok {
+		return cache.Invalidate
+	}
+	return nil
+}
+
+// enter fetches an account's credentials, so that a role that cannot be
+// assumed is found once and not by every call.
+func (s *session) enter(ctx context.Context, c *caller, account string, provider aws.CredentialsProvider) error {
+	if s.own[account] != nil {
+		return nil
+	}
+	_, err := call(ctx, c, "sts:AssumeRole", provider.Retrieve)
+	return err
+}
+
+// sdkLog passes on what the SDK would otherwise print on standard error.
+type sdkLog struct{ log *slog.Logger }
+
+func (l sdkLog) Logf(_ logging.Classification, format string, values ...any) {
+	l.log.Info("AWS SDK", "message", fmt.Sprintf(format, values...))
+}

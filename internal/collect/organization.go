@@ -1,0 +1,204 @@
+package collect
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// directory asks AWS Organizations.
+type directory struct {
+	client *organizations.Client
+	caller *caller
+}
+
+func (s *session) directory(b *budget) *directory {
+	return &directory{client: organizations.NewFromConfig(s.config), caller: b.caller("organization", nil)}
+}
+
+// organization reads the organization's id and accounts. What cannot be read
+// is said in Unread; known is what the configuration says in its place.
+func (d *directory) organization(ctx context.Context, known snapshot.Organization) (snapshot.Organization, error) {
+	var organization snapshot.Organization
+	var describeErr, listErr error
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		organization.ID, organization.ManagementAccount, describeErr = d.describe(groupCtx)
+		return nil
+	})
+	group.Go(func() error {
+		organization.Accounts, listErr = d.accounts(groupCtx)
+		return nil
+	})
+	if err := errors.Join(group.Wait(), ctx.Err()); err != nil {
+		return organization, err
+	}
+	var none *orgtypes.AWSOrganizationsNotInUseException
+	if errors.As(describeErr, &none) {
+		organization = snapshot.Organization{None: true}
+	}
+	if err := reconcile(&organization, known); err != nil || organization.None {
+		return organization, err
+	}
+	organization.Unread = unread(organization, describeErr, listErr)
+	return organization, nil
+}
+
+// reconcile completes what AWS Organizations says with the configuration,
+// which must not contradict it.
+func reconcile(organization *snapshot.Organization, known snapshot.Organization) error {
+	if known.ID != "" && (organization.None || organization.ID != "" && organization.ID != known.ID) {
+		is := "AWS Organizations says " + organization.ID
+		if organization.None {
+			is = "the caller's account belongs to none"
+		}
+		return fmt.Errorf("the configuration says that the organization is %s, but %s: correct organization.id, or use other credentials", known.ID, is)
+	}
+	organization.ID = cmp.Or(organization.ID, known.ID)
+	for _, account := range known.Accounts {
+		if !slices.ContainsFunc(organization.Accounts, func(a snapshot.Account) bool { return a.ID == account.ID }) {
+			organization.Accounts = append(organization.Accounts, account)
+		}
+	}
+	slices.SortFunc(organization.Accounts, func(a, b snapshot.Account) int { return cmp.Compare(a.ID, b.ID) })
+	return nil
+}
+
+// unread says what of the organization stays unknown, and why.
+func unread(o snapshot.Organization, describeErr, listErr error) string {
+	var reasons []string
+	if o.ID == "" {
+		reasons = append(reasons, "organizations:DescribeOrganization: "+reason(describeErr))
+	}
+	if o.Accounts == nil {
+		reasons = append(reasons, "organizations:ListAccounts: "+reason(listErr))
+	}
+	return strings.Join(reasons, "; ")
+}
+
+func (d *directory) describe(ctx context.Context) (id, management string, err error) {
+	out, err := call(ctx, d.caller, "organizations:DescribeOrganization", func(ctx context.Context) (*organizations.DescribeOrganizationOutput, error) {
+		return d.client.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+	})
+	if err != nil {
+		return "", "", err
+	}
+	if out.Organization == nil {
+		return "", "", errors.New("the answer holds no organization")
+	}
+	return aws.ToString(out.Organization.Id), aws.ToString(out.Organization.MasterAccountId), nil
+}
+
+// accounts lists every account of the organization, sorted by id.
+func (d *directory) accounts(ctx context.Context) ([]snapshot.Account, error) {
+	accounts := []snapshot.Account{}
+	input := &organizations.ListAccountsInput{}
+	for {
+		page, err := call(ctx, d.caller, "organizations:ListAccounts", func(ctx context.Context) (*organizations.ListAccountsOutput, error) {
+			return d.client.ListAccounts(ctx, input)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range page.Accounts {
+			accounts = append(accounts, member(a))
+		}
+		if page.NextToken == nil {
+			slices.SortFunc(accounts, func(a, b snapshot.Account) int { return cmp.Compare(a.ID, b.ID) })
+			return accounts, nil
+		}
+		input.NextToken = page.NextToken
+	}
+}
+
+// member reads the account's State; Status, which State replaced in September
+// 2026, only where there is no State.
+func member(a orgtypes.Account) snapshot.Account {
+	id := aws.ToString(a.Id)
+	account := snapshot.Account{ID: id, Name: aws.ToString(a.Name), State: cmp.Or(string(a.State), string(a.Status))}
+	if len(a.Paths) > 0 {
+		path := strings.TrimSuffix(strings.TrimSuffix(a.Paths[0], "/"), "/"+id)
+		account.Path = path + "/"
+	}
+	return account
+}
+
+// below are the ids of the accounts in an organizational unit or root and in
+// everything below it.
+func (d *directory) below(ctx context.Context, parent string) ([]string, error) {
+	var mu sync.Mutex
+	var ids []string
+	group, ctx := errgroup.WithContext(ctx)
+	var walk func(parent string)
+	walk = func(parent string) {
+		group.Go(func() error {
+			found, err := d.accountsOf(ctx, parent)
+			mu.Lock()
+			ids = append(ids, found...)
+			mu.Unlock()
+			return err
+		})
+		group.Go(func() error {
+			units, err := d.unitsOf(ctx, parent)
+			for _, unit := range units {
+				walk(unit)
+			}
+			return err
+		})
+	}
+	walk(parent)
+	if err := group.Wait(); err != nil {
+		return nil, fmt.Errorf("--ou %s: %s: %s", parent, errorCode(err), reason(err))
+	}
+	slices.Sort(ids)
+	return ids, nil
+}
+
+func (d *directory) accountsOf(ctx context.Context, parent string) (ids []string, err error) {
+	input := &organizations.ListAccountsForParentInput{ParentId: &parent}
+	for {
+		page, err := call(ctx, d.caller, "organizations:ListAccountsForParent", func(ctx context.Context) (*organizations.ListAccountsForParentOutput, error) {
+			return d.client.ListAccountsForParent(ctx, input)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range page.Accounts {
+			ids = append(ids, aws.ToString(a.Id))
+		}
+		if page.NextToken == nil {
+			return ids, nil
+		}
+		input.NextToken = page.NextToken
+	}
+}
+
+func (d *directory) unitsOf(ctx context.Context, parent string) (ids []string, err error) {
+	input := &organizations.ListOrganizationalUnitsForParentInput{ParentId: &parent}
+	for {
+		page, err := call(ctx, d.caller, "organizations:ListOrganizationalUnitsForParent", func(ctx context.Context) (*organizations.ListOrganizationalUnitsForParentOutput, error) {
+			return d.client.ListOrganizationalUnitsForParent(ctx, input)
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, unit := range page.OrganizationalUnits {
+			ids = append(ids, aws.ToString(unit.Id))
+		}
+		if page.NextToken == nil {
+			return ids, nil
+		}
+		input.NextToken = page.NextToken
+	}
+}

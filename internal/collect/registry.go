@@ -1,0 +1,211 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// readRegistry reads the documents of the registry that are needed, all at
+// once, and hands the registry on.
+func (t *reader) readRegistry(ctx context.Context) error {
+	var mu sync.Mutex
+	group, groupCtx := errgroup.WithContext(ctx)
+	for _, document := range t.registryDocuments() {
+		if !t.Needs[document.need] {
+			continue
+		}
+		group.Go(func() error {
+			err := document.read(groupCtx)
+			if err == nil {
+				return nil
+			}
+			missed, err := t.missed("", document.need, document.operation, err)
+			mu.Lock()
+			defer mu.Unlock()
+			t.registry.Gaps = append(t.registry.Gaps, missed)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.unfinished.Store(true)
+		return err
+	}
+	sortGaps(t.registry.Gaps)
+	return t.sink.Registry(ctx, t.registry)
+}
+
+// document is something to read: what needs it, with which call, and how.
+type document struct {
+	need      snapshot.Need
+	operation string
+	read      func(context.Context) error
+}
+
+func (t *reader) registryDocuments() []document {
+	return []document{
+		{snapshot.NeedRegistryPolicy, "ecr:GetRegistryPolicy", t.registryPolicy},
+		{snapshot.NeedRegistryScanning, "ecr:GetRegistryScanningConfiguration", t.registryScanning},
+		{snapshot.NeedReplication, "ecr:DescribeRegistry", t.replication},
+		{snapshot.NeedPullThroughCache, "ecr:DescribePullThroughCacheRules", t.pullThroughCache},
+		{snapshot.NeedCreationTemplates, "ecr:DescribeRepositoryCreationTemplates", t.creationTemplates},
+		{snapshot.NeedAccountSettings, "ecr:GetAccountSetting", t.accountSettings},
+	}
+}
+
+func (t *reader) registryPolicy(ctx context.Context) error {
+	out, err := call(ctx, t.caller, "ecr:GetRegistryPolicy", func(ctx context.Context) (*ecr.GetRegistryPolicyOutput, error) {
+		return t.ecr.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{})
+	})
+	if none := (*ecrtypes.RegistryPolicyNotFoundException)(nil); errors.As(err, &none) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.registry.Policy = aws.ToString(out.PolicyText)
+	return nil
+}
+
+func (t *reader) registryScanning(ctx context.Context) error {
+	out, err := call(ctx, t.caller, "ecr:GetRegistryScanningConfiguration", func(ctx context.Context) (*ecr.GetRegistryScanningConfigurationOutput, error) {
+		return t.ecr.GetRegistryScanningConfiguration(ctx, &ecr.GetRegistryScanningConfigurationInput{})
+	})
+	if err != nil {
+		return err
+	}
+	scanning := &snapshot.RegistryScanning{}
+	if c := out.ScanningConfiguration; c != nil {
+		scanning.Type = string(c.ScanType)
+		for _, rule := range c.Rules {
+			scanning.Rules = append(scanning.Rules, snapshot.ScanningRule{Frequency: string(rule.ScanFrequency), Filters: scanFilters(rule.RepositoryFilters)})
+		}
+	}
+	t.registry.Scanning = scanning
+	return nil
+}
+
+func (t *reader) replication(ctx context.Context) error {
+	out, err := call(ctx, t.caller, "ecr:DescribeRegistry", func(ctx context.Context) (*ecr.DescribeRegistryOutput, error) {
+		return t.ecr.DescribeRegistry(ctx, &ecr.DescribeRegistryInput{})
+	})
+	if err != nil || out.ReplicationConfiguration == nil {
+		return err
+	}
+	for _, rule := range out.ReplicationConfiguration.Rules {
+		var r snapshot.ReplicationRule
+		for _, d := range rule.Destinations {
+			r.Destinations = append(r.Destinations, snapshot.ReplicationDestination{Account: aws.ToString(d.RegistryId), Region: aws.ToString(d.Region)})
+		}
+		for _, f := range rule.RepositoryFilters {
+			r.Prefixes = append(r.Prefixes, aws.ToString(f.Filter))
+		}
+		t.registry.Replication = append(t.registry.Replication, r)
+	}
+	return nil
+}
+
+func (t *reader) pullThroughCache(ctx context.Context) error {
+	input := &ecr.DescribePullThroughCacheRulesInput{MaxResults: aws.Int32(listPage)}
+	for {
+		page, err := call(ctx, t.caller, "ecr:DescribePullThroughCacheRules", func(ctx context.Context) (*ecr.DescribePullThroughCacheRulesOutput, error) {
+			return t.ecr.DescribePullThroughCacheRules(ctx, input)
+		})
+		if err != nil {
+			return err
+		}
+		for _, rule := range page.PullThroughCacheRules {
+			t.registry.PullThroughCache = append(t.registry.PullThroughCache, snapshot.PullThroughCacheRule{
+				Prefix:         aws.ToString(rule.EcrRepositoryPrefix),
+				Upstream:       string(rule.UpstreamRegistry),
+				UpstreamURL:    aws.ToString(rule.UpstreamRegistryUrl),
+				UpstreamPrefix: aws.ToString(rule.UpstreamRepositoryPrefix),
+				CredentialARN:  aws.ToString(rule.CredentialArn),
+				CustomRoleARN:  aws.ToString(rule.CustomRoleArn),
+			})
+		}
+		if page.NextToken == nil {
+			return nil
+		}
+		input.NextToken = page.NextToken
+	}
+}
+
+func (t *reader) creationTemplates(ctx context.Context) error {
+	input := &ecr.DescribeRepositoryCreationTemplatesInput{MaxResults: aws.Int32(listPage)}
+	for {
+		page, err := call(ctx, t.caller, "ecr:DescribeRepositoryCreationTemplates", func(ctx context.Context) (*ecr.DescribeRepositoryCreationTemplatesOutput, error) {
+			return t.ecr.DescribeRepositoryCreationTemplates(ctx, input)
+		})
+		if err != nil {
+			return err
+		}
+		for _, template := range page.RepositoryCreationTemplates {
+			t.registry.CreationTemplates = append(t.registry.CreationTemplates, creationTemplate(template))
+		}
+		if page.NextToken == nil {
+			return nil
+		}
+		input.NextToken = page.NextToken
+	}
+}
+
+func creationTemplate(template ecrtypes.RepositoryCreationTemplate) snapshot.CreationTemplate {
+	result := snapshot.CreationTemplate{
+		Prefix:        aws.ToString(template.Prefix),
+		Mutability:    mutability(template.ImageTagMutability, template.ImageTagMutabilityExclusionFilters),
+		Policy:        aws.ToString(template.RepositoryPolicy),
+		Lifecycle:     aws.ToString(template.LifecyclePolicy),
+		Tags:          resourceTags(template.ResourceTags),
+		CustomRoleARN: aws.ToString(template.CustomRoleArn),
+		Description:   aws.ToString(template.Description),
+		Encryption:    snapshot.Encryption{Type: string(ecrtypes.EncryptionTypeAes256)},
+	}
+	for _, use := range template.AppliedFor {
+		result.AppliedFor = append(result.AppliedFor, string(use))
+	}
+	if e := template.EncryptionConfiguration; e != nil {
+		result.Encryption = snapshot.Encryption{Type: string(e.EncryptionType), KMSKey: aws.ToString(e.KmsKey)}
+	}
+	return result
+}
+
+// settingNames are the account settings that AWS knows.
+var settingNames = []string{"BASIC_SCAN_TYPE_VERSION", "BLOB_MOUNTING", "REGISTRY_POLICY_SCOPE"}
+
+// accountSettings reads each setting. One that this region does not know yet
+// is left out.
+func (t *reader) accountSettings(ctx context.Context) error {
+	var mu sync.Mutex
+	settings := map[string]string{}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, name := range settingNames {
+		group.Go(func() error {
+			out, err := call(ctx, t.caller, "ecr:GetAccountSetting", func(ctx context.Context) (*ecr.GetAccountSettingOutput, error) {
+				return t.ecr.GetAccountSetting(ctx, &ecr.GetAccountSettingInput{Name: aws.String(name)})
+			})
+			if code := apiCode(err); code == "ValidationException" || code == "InvalidParameterException" {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			settings[name] = aws.ToString(out.Value)
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	t.registry.Settings = settings
+	return nil
+}

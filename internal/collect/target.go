@@ -1,0 +1,190 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// reader reads one target.
+type reader struct {
+	*run
+	snapshot.Target
+	caller *caller
+	ecr    *ecr.Client
+
+	registry      *snapshot.Registry
+	registryReady chan struct{}
+
+	repositories, images, gaps atomic.Int64
+	unfinished                 atomic.Bool // the run was stopped before all of it was read
+}
+
+// target collects one target and reports how that ended.
+func (r *run) target(ctx context.Context, target snapshot.Target, plan accountPlan, provider aws.CredentialsProvider) error {
+	t := &reader{
+		run:    r,
+		caller: r.budget.caller(target.String(), refresher(provider)),
+		Target: target,
+		ecr: ecr.NewFromConfig(r.session.config, func(o *ecr.Options) {
+			o.Region = target.Region
+			o.Credentials = provider
+		}),
+		registry:      &snapshot.Registry{Target: target, AccountName: plan.Name},
+		registryReady: make(chan struct{}),
+	}
+	listing, err := t.read(ctx)
+	if err != nil && !stopped(err) {
+		return err
+	}
+	r.stats.TargetsDone.Add(1)
+	return r.sink.Done(t.result(plan, listing))
+}
+
+// read collects the registry and its repositories. It returns why the listing
+// of repositories ended early, if it did.
+func (t *reader) read(ctx context.Context) (listing *snapshot.Gap, err error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		defer close(t.registryReady)
+		return t.readRegistry(ctx)
+	})
+	group.Go(func() error {
+		listErr := t.readRepositories(ctx, group)
+		if listErr != nil && !stopped(listErr) {
+			g := gap(t.Target, "", snapshot.NeedRepositories, "ecr:DescribeRepositories", listErr)
+			listing = &g
+		}
+		return nil
+	})
+	err = group.Wait()
+	return listing, err
+}
+
+// result sums a target up.
+func (t *reader) result(plan accountPlan, listing *snapshot.Gap) snapshot.TargetResult {
+	result := snapshot.TargetResult{
+		Target: t.Target, AccountName: plan.Name, Status: snapshot.StatusComplete,
+		Repositories: int(t.repositories.Load()), Images: int(t.images.Load()),
+	}
+	if listing == nil && t.unfinished.Load() {
+		g := gap(t.Target, "", snapshot.NeedRepositories, "", context.Canceled)
+		listing = &g
+	}
+	if t.gaps.Load() > 0 {
+		result.Status = snapshot.StatusPartial
+	}
+	if listing != nil {
+		t.stats.Gaps.Add(1)
+		result.Gaps = append(result.Gaps, *listing)
+		result.Reason = listing.Code + ": " + listing.Message
+		result.Status = snapshot.StatusPartial
+		if result.Repositories == 0 {
+			result.Status = snapshot.StatusFailed
+		}
+	}
+	return result
+}
+
+// missed turns an error into a gap, unless the run was stopped: then what is
+// in hand is not handed on at all.
+func (t *reader) missed(repository string, need snapshot.Need, operation string, err error) (snapshot.Gap, error) {
+	if stopped(err) {
+		return snapshot.Gap{}, err
+	}
+	t.gaps.Add(1)
+	t.stats.Gaps.Add(1)
+	return gap(t.Target, repository, need, operation, err), nil
+}
+
+// listPage is how many repositories are described in one call, the most that
+// AWS gives; scanningBatch is how many names the scanning configuration is
+// asked for in one call.
+const (
+	listPage      = 1000
+	scanningBatch = 25
+)
+
+// readRepositories lists the registry page by page and starts reading each
+// repository in the group, as many at once as the gate lets in.
+func (t *reader) readRepositories(ctx context.Context, group *errgroup.Group) error {
+	input := &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(listPage)}
+	for {
+		page, err := call(ctx, t.caller, "ecr:DescribeRepositories", func(ctx context.Context) (*ecr.DescribeRepositoriesOutput, error) {
+			return t.ecr.DescribeRepositories(ctx, input)
+		})
+		if err != nil {
+			t.unfinished.Store(true)
+			return err
+		}
+		t.stats.RepositoriesListed.Add(int64(len(page.Repositories)))
+		for batch := range slices.Chunk(page.Repositories, scanningBatch) {
+			if err := t.startBatch(ctx, group, batch); err != nil {
+				t.unfinished.Store(true)
+				return err
+			}
+		}
+		if page.NextToken == nil {
+			return nil
+		}
+		input.NextToken = page.NextToken
+	}
+}
+
+// startBatch starts reading the repositories whose effective scanning is
+// asked for together.
+func (t *reader) startBatch(ctx context.Context, group *errgroup.Group, batch []ecrtypes.Repository) error {
+	scanning := func() (*scanningBatchAnswer, error) { return nil, nil }
+	if t.Needs[snapshot.NeedScanning] {
+		scanning = sync.OnceValues(func() (*scanningBatchAnswer, error) { return t.batchScanning(ctx, batch) })
+	}
+	for i := range batch {
+		if err := t.gate.enter(ctx, t.Account); err != nil {
+			return err
+		}
+		group.Go(func() error {
+			defer t.gate.leave(t.Account)
+			return t.oneRepository(ctx, &repositoryReader{reader: t, repository: describe(t.Target, &batch[i]), scanning: scanning})
+		})
+	}
+	return nil
+}
+
+// oneRepository reads a repository and hands it on, once the registry has
+// been. A repository that was deleted meanwhile is as if it never was.
+func (t *reader) oneRepository(ctx context.Context, r *repositoryReader) error {
+	repository := r.repository
+	err := r.readRepository(ctx)
+	if errors.Is(err, errDeleted) {
+		t.log.Info("deleted during the run", "repository", repository.Name, "at", t.caller.where)
+		return nil
+	}
+	if err == nil {
+		select {
+		case <-t.registryReady:
+			err = t.sink.Repository(ctx, t.registry, repository)
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+	}
+	if err != nil {
+		if stopped(err) {
+			t.unfinished.Store(true)
+		}
+		return err
+	}
+	t.repositories.Add(1)
+	t.images.Add(int64(len(repository.Images)))
+	t.stats.Repositories.Add(1)
+	t.stats.Images.Add(int64(len(repository.Images)))
+	return nil
+}

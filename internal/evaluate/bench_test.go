@@ -1,0 +1,130 @@
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+const benchImages = 1000
+
+func benchEngine(tb testing.TB) *Engine {
+	tb.Helper()
+	c, err := config.Parse("ecraudit.yaml", []byte("tag_pattern: '^(v?[0-9.]+|gitsha_[0-9a-f]+)$'\n"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	rules, err := LoadRules(nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	engine, err := New(rules, c, Options{Clock: time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	engine.Begin(snapshot.Organization{ID: "o-a1b2c3d4e5", Accounts: []snapshot.Account{{ID: "111122223333"}}})
+	return engine
+}
+
+func benchRepository(images int) (*snapshot.Registry, *snapshot.Repository) {
+	target := snapshot.Target{Partition: "aws", Account: "111122223333", Region: "eu-west-1"}
+	r := &snapshot.Repository{
+		Target: target, Name: "team/api", ARN: target.RepositoryARN("team/api"),
+		Mutability: snapshot.Mutability{Setting: "IMMUTABLE"}, Encryption: snapshot.Encryption{Type: "AES256"},
+		Lifecycle: `{"rules":[{"rulePriority":1,"selection":{"tagStatus":"untagged","countType":"sinceImagePushed","countUnit":"days","countNumber":7},"action":{"type":"expire"}}]}`,
+		Scanning:  &snapshot.EffectiveScanning{Frequency: "SCAN_ON_PUSH", ScanOnPush: true},
+	}
+	for i := range images {
+		image := snapshot.Image{
+			Digest: fmt.Sprintf("sha256:%064x", i), Tags: []string{fmt.Sprintf("gitsha_%07x", i)}, Kind: snapshot.KindImage, Status: "ACTIVE",
+			MediaType: "application/vnd.oci.image.manifest.v1+json", SizeBytes: 50 << 20, PushedAt: time.Date(2026, 9, 1, 0, i, 0, 0, time.UTC),
+		}
+		if i%10 == 0 {
+			image.Tags = append(image.Tags, fmt.Sprintf("1.0.%d", i))
+			image.Scan = &snapshot.Scan{Status: "COMPLETE", Counts: map[string]int{"LOW": 3}}
+		}
+		r.Images = append(r.Images, image)
+	}
+	return &snapshot.Registry{Target: target, Settings: map[string]string{"REGISTRY_POLICY_SCOPE": "V2"}, Scanning: &snapshot.RegistryScanning{Type: "BASIC"}}, r
+}
+
+// BenchmarkRepository judges a repository of a thousand images with the
+// default rules: building the input, evaluating, reading the answers.
+func BenchmarkRepository(b *testing.B) {
+	engine := benchEngine(b)
+	reg, r := benchRepository(benchImages)
+	for b.Loop() {
+		if _, err := engine.Repository(b.Context(), reg, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/benchImages, "µs/image")
+}
+
+// BenchmarkBareOPA is the yardstick: the same queries on the same values, made
+// beforehand, with the answers thrown away.
+func BenchmarkBareOPA(b *testing.B) {
+	engine := benchEngine(b)
+	reg, r := benchRepository(benchImages)
+	queries := readyQueries(b, engine, reg, r)
+	for b.Loop() {
+		for _, q := range queries {
+			if _, err := q.prepared.Eval(context.Background(), rego.EvalParsedInput(q.input)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/benchImages, "µs/image")
+}
+
+type readyQuery struct {
+	prepared rego.PreparedEvalQuery
+	input    ast.Value
+}
+
+func readyQueries(b *testing.B, engine *Engine, reg *snapshot.Registry, r *snapshot.Repository) []readyQuery {
+	b.Helper()
+	j := &judgement{engine: engine, target: r.Target, repository: r, settings: engine.config.For(resource(r)), gap: r.Gap}
+	g := newGraph(r.Images)
+	term, err := engine.repositoryTerm(reg, r, j.settings, g)
+	if err != nil {
+		b.Fatal(err)
+	}
+	base, err := j.base(engine.registryValue(reg))
+	if err != nil {
+		b.Fatal(err)
+	}
+	base.set("repository", term)
+	prepare := func(scope finding.Scope, input object) readyQuery {
+		var rules []*Rule
+		for _, rule := range engine.rules {
+			if rule.Scope == scope {
+				rules = append(rules, rule)
+			}
+		}
+		prepared, err := engine.prepare(b.Context(), rules)
+		if err != nil {
+			b.Fatal(err)
+		}
+		return readyQuery{prepared, ast.NewObject(input...)}
+	}
+	queries := []readyQuery{prepare(finding.ScopeRepository, base)}
+	builder := &imageTerms{engine: engine, graph: g, release: j.settings.ReleaseTagsRegexp(), words: map[string]*ast.Term{}}
+	for page := range slices.Chunk(r.Images, pageSize) {
+		terms := make([]*ast.Term, len(page))
+		for i := range page {
+			terms[i] = builder.term(&page[i])
+		}
+		queries = append(queries, prepare(finding.ScopeImage, withImages(base, terms)))
+	}
+	return queries
+}

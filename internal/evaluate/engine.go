@@ -1,0 +1,262 @@
+// Package evaluate runs Rego rules over a snapshot and returns findings.
+//
+// Evaluation is pure: the same snapshot, rules, configuration and clock give
+// the same findings, without network, environment or time of day. Rules see
+// one document, described by policies/schema/input.v1.json; whatever is hard to
+// know stands in it as data.
+//
+// A rule answers in three values. It denies, it says that it cannot tell, or it
+// is silent and the resource passes. Where a document that it needs could not
+// be read it is not run, and the engine says in its place that it cannot tell.
+package evaluate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// Options are what evaluation depends on beside rules and configuration.
+type Options struct {
+	Clock     time.Time     // what rules see as input.now
+	TimeLimit time.Duration // for one evaluation; zero is DefaultTimeLimit
+}
+
+// DefaultTimeLimit is how long one evaluation of a repository, or of a page of
+// its images, may take.
+const DefaultTimeLimit = 10 * time.Second
+
+// pageSize is how many images a rule sees at once.
+const pageSize = 500
+
+// Engine judges registries and repositories. Once Begin has been called it can
+// be used by many goroutines.
+type Engine struct {
+	options  Options
+	config   *config.Config
+	rules    []*Rule // those that may run somewhere
+	digest   string
+	needs    snapshot.Needs
+	previews bool // some rule sees what lifecycle policies would do
+	compiler *ast.Compiler
+
+	organization     snapshot.Organization
+	organizationTerm *ast.Term
+	members          map[string]string
+	now              *ast.Term
+
+	queries    sync.Map // query text → *query
+	settings   sync.Map // *config.Effective → *ast.Term
+	registries sync.Map // *snapshot.Registry → *ast.Term
+	mutability sync.Map // → *ast.Term
+	baselines  sync.Map // → []baseline
+	table      table
+}
+
+// New compiles the rules that the configuration leaves on.
+func New(rules *Rules, c *config.Config, o Options) (*Engine, error) {
+	if o.TimeLimit == 0 {
+		o.TimeLimit = DefaultTimeLimit
+	}
+	e := &Engine{options: o, config: c, digest: rules.digest, needs: snapshot.Needs{}, now: number(o.Clock.UnixNano())}
+	for _, rule := range rules.All {
+		if c.MayRun(rule.ID) {
+			e.rules = append(e.rules, rule)
+		}
+	}
+	for _, rule := range e.rules {
+		needs := slices.Concat(rule.Needs, rule.Uses)
+		for _, need := range needs {
+			e.needs[need] = true
+			if slices.Contains(snapshot.ImageNeeds(), need) {
+				e.needs[snapshot.NeedImages] = true
+			}
+		}
+		e.previews = e.previews || slices.Contains(needs, snapshot.NeedLifecycle) && slices.Contains(needs, snapshot.NeedImages)
+	}
+	if c.NeedsTags() {
+		e.needs[snapshot.NeedTags] = true
+	}
+	var err error
+	e.compiler, err = rules.compile(e.rules)
+	return e, err
+}
+
+// Needs are the documents that must be collected for the active rules.
+func (e *Engine) Needs() snapshot.Needs { return e.needs }
+
+// Digest identifies the rules: "sha256:<64 hex>" of their sources.
+func (e *Engine) Digest() string { return e.digest }
+
+// Clock is the moment that rules judge by.
+func (e *Engine) Clock() time.Time { return e.options.Clock }
+
+// Rules describes the active rules, by id, with configured severities.
+func (e *Engine) Rules() []finding.Rule {
+	everywhere := e.config.For(config.Resource{})
+	described := make([]finding.Rule, len(e.rules))
+	for i, rule := range e.rules {
+		described[i] = rule.Rule
+		described[i].Severity = everywhere.Severity(rule.ID, rule.Severity)
+	}
+	return described
+}
+
+// Begin tells the engine the organization, before anything is judged.
+func (e *Engine) Begin(organization snapshot.Organization) {
+	e.organization = organization
+	e.organizationTerm = organizationTerm(organization)
+	if organization.Accounts == nil {
+		return
+	}
+	e.members = map[string]string{}
+	for _, account := range organization.Accounts {
+		e.members[account.ID] = account.Path
+	}
+}
+
+// ReleaseTag returns the test for release tags that holds for a repository.
+func (e *Engine) ReleaseTag(r *snapshot.Repository) func(string) bool {
+	return e.config.For(resource(r)).ReleaseTagsRegexp().MatchString
+}
+
+func resource(r *snapshot.Repository) config.Resource {
+	return config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags}
+}
+
+// Registry judges a registry. The error is that ctx ended.
+func (e *Engine) Registry(ctx context.Context, r *snapshot.Registry) ([]finding.Finding, error) {
+	e.table.addRegistry(e, r)
+	j := &judgement{engine: e, target: r.Target, settings: e.config.For(config.Resource{Account: r.Account, Region: r.Region}), gap: r.Gap}
+	base, err := j.base(e.registryValue(r))
+	if err != nil {
+		return nil, err
+	}
+	if err := j.run(ctx, finding.ScopeRegistry, base); err != nil {
+		return nil, err
+	}
+	return j.finish(), nil
+}
+
+// Repository judges a repository and its images. The error is that ctx ended.
+func (e *Engine) Repository(ctx context.Context, reg *snapshot.Registry, r *snapshot.Repository) ([]finding.Finding, error) {
+	e.table.addRepository(e, r)
+	settings := e.config.For(resource(r))
+	j := &judgement{engine: e, target: r.Target, repository: r, settings: settings, gap: func(n snapshot.Need) *snapshot.Gap {
+		if gap := r.Gap(n); gap != nil {
+			return gap
+		}
+		return reg.Gap(n)
+	}}
+	if gap := r.Gap(snapshot.NeedTags); gap != nil && e.config.TagsDecide(resource(r)) {
+		j.undecided(gap)
+		return j.finish(), nil
+	}
+	g := newGraph(r.Images)
+	term, err := e.repositoryTerm(reg, r, settings, g)
+	if err != nil {
+		return nil, err
+	}
+	base, err := j.base(e.registryValue(reg))
+	if err != nil {
+		return nil, err
+	}
+	base.set("repository", term)
+	if err := j.run(ctx, finding.ScopeRepository, base); err != nil {
+		return nil, err
+	}
+	if err := j.runImages(ctx, base, r.Images, g); err != nil {
+		return nil, err
+	}
+	return j.finish(), nil
+}
+
+// runImages judges the images page by page.
+func (j *judgement) runImages(ctx context.Context, base object, images []snapshot.Image, g *graph) error {
+	if len(images) == 0 { // what cannot be told is said without a page, too
+		return j.run(ctx, finding.ScopeImage, withImages(base, nil))
+	}
+	builder := &imageTerms{engine: j.engine, graph: g, release: j.settings.ReleaseTagsRegexp(), words: map[string]*ast.Term{}}
+	for page := range slices.Chunk(images, pageSize) {
+		terms := make([]*ast.Term, len(page))
+		for i := range page {
+			terms[i] = builder.term(&page[i])
+		}
+		if err := j.run(ctx, finding.ScopeImage, withImages(base, terms)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func withImages(base object, images []*ast.Term) object {
+	input := slices.Clone(base)
+	input.set("images", ast.ArrayTerm(images...))
+	return input
+}
+
+// registryValue builds a registry's value once.
+func (e *Engine) registryValue(r *snapshot.Registry) *ast.Term {
+	if known, ok := e.registries.Load(r); ok {
+		return known.(*ast.Term)
+	}
+	term := registryTerm(r, func(n snapshot.Need) bool { return e.needs[n] && r.Gap(n) == nil })
+	e.registries.Store(r, term)
+	return term
+}
+
+// Forget drops what is kept of a registry once its last repository is judged.
+func (e *Engine) Forget(r *snapshot.Registry) { e.registries.Delete(r) }
+
+// settingsTerm builds the value of settings once.
+func (e *Engine) settingsTerm(s *config.Effective) (*ast.Term, error) {
+	if known, ok := e.settings.Load(s); ok {
+		return known.(*ast.Term), nil
+	}
+	term, err := generic(s.Settings)
+	if err == nil {
+		e.settings.Store(s, term)
+	}
+	return term, err
+}
+
+// query is a prepared query over some rules of one scope.
+type query struct {
+	once     sync.Once
+	prepared rego.PreparedEvalQuery
+	err      error
+}
+
+// prepare returns the query that evaluates the rules, compiled once. Its
+// answer maps rule ids to what they deny and what they cannot tell.
+func (e *Engine) prepare(ctx context.Context, rules []*Rule) (rego.PreparedEvalQuery, error) {
+	var text strings.Builder
+	text.WriteString("answer := {")
+	for i, rule := range rules {
+		if i > 0 {
+			text.WriteString(", ")
+		}
+		fmt.Fprintf(&text, "%q: {\"deny\": data.%s.%s.deny", rule.ID, rulePackage, rule.name)
+		if rule.unknown {
+			fmt.Fprintf(&text, ", \"unknown\": data.%s.%s.unknown", rulePackage, rule.name)
+		}
+		text.WriteString("}")
+	}
+	text.WriteString("}")
+	value, _ := e.queries.LoadOrStore(text.String(), &query{})
+	q := value.(*query)
+	q.once.Do(func() {
+		q.prepared, q.err = rego.New(rego.Query(text.String()), rego.Compiler(e.compiler), rego.StrictBuiltinErrors(true)).PrepareForEval(context.WithoutCancel(ctx))
+	})
+	return q.prepared, q.err
+}

@@ -1,0 +1,261 @@
+package evaluate
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/rego"
+
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// judgement gathers the findings on one registry or repository.
+type judgement struct {
+	engine     *Engine
+	target     snapshot.Target
+	repository *snapshot.Repository // nil for a registry
+	settings   *config.Effective
+	gap        func(snapshot.Need) *snapshot.Gap
+	findings   []keyed
+}
+
+// keyed is a finding with the rule's own key, which tells apart what one rule
+// finds in one place.
+type keyed struct {
+	finding.Finding
+	key string
+}
+
+// base is the part of the input that every scope sees.
+func (j *judgement) base(registry *ast.Term) (object, error) {
+	settings, err := j.engine.settingsTerm(j.settings)
+	if err != nil {
+		return nil, err
+	}
+	base := make(object, 0, 6)
+	base.set("now", j.engine.now)
+	base.set("config", settings)
+	base.set("organization", j.engine.organizationTerm)
+	base.set("registry", registry)
+	return base, nil
+}
+
+// run evaluates the rules of a scope whose documents were read, and says of
+// the others, once, that they cannot tell.
+func (j *judgement) run(ctx context.Context, scope finding.Scope, input object) error {
+	var ready []*Rule
+	for _, rule := range j.engine.rules {
+		if rule.Scope != scope || !j.settings.Enabled(rule.ID) {
+			continue
+		}
+		if gap := j.missing(rule); gap != nil {
+			j.add(rule, finding.Unknown, answer{Message: cannotTell(gap)})
+			continue
+		}
+		ready = append(ready, rule)
+	}
+	if len(ready) == 0 {
+		return nil
+	}
+	value := ast.NewObject(input...)
+	err := j.evaluate(ctx, ready, value)
+	if err == nil || ctx.Err() != nil {
+		return ctx.Err()
+	}
+	// Something failed: find out which rule, so that the others still count.
+	for _, rule := range ready {
+		if err := j.evaluate(ctx, []*Rule{rule}, value); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			j.add(rule, finding.Unknown, answer{Message: fmt.Sprintf("the rule failed: %v", err), Key: "failed"})
+		}
+	}
+	return nil
+}
+
+func (j *judgement) missing(rule *Rule) *snapshot.Gap {
+	for _, need := range rule.Needs {
+		if gap := j.gap(need); gap != nil {
+			return gap
+		}
+	}
+	return nil
+}
+
+func cannotTell(gap *snapshot.Gap) string {
+	message := fmt.Sprintf("cannot tell: %s could not be read (%s: %s)", strings.ReplaceAll(string(gap.Need), "-", " "), gap.Code, gap.Message)
+	if gap.Permission != "" {
+		message += "; the role needs " + gap.Permission
+	}
+	return message
+}
+
+// undecided says of every rule that it cannot tell, because which settings
+// hold depends on what could not be read.
+func (j *judgement) undecided(gap *snapshot.Gap) {
+	for _, rule := range j.engine.rules {
+		if rule.Scope == finding.ScopeRepository || rule.Scope == finding.ScopeImage {
+			j.add(rule, finding.Unknown, answer{Message: "which settings hold depends on resource tags; " + cannotTell(gap)})
+		}
+	}
+}
+
+// evaluate runs rules in one query and adds what they answer, or adds nothing.
+func (j *judgement) evaluate(ctx context.Context, rules []*Rule, input ast.Value) error {
+	query, err := j.engine.prepare(ctx, rules)
+	if err != nil {
+		return compileError(err)
+	}
+	limited, cancel := context.WithTimeout(ctx, j.engine.options.TimeLimit)
+	defer cancel()
+	results, err := query.Eval(limited, rego.EvalParsedInput(input))
+	if err != nil {
+		if limited.Err() != nil && ctx.Err() == nil {
+			return fmt.Errorf("no answer within %s", j.engine.options.TimeLimit)
+		}
+		return oneLine(err)
+	}
+	if len(results) != 1 {
+		return errors.New("the rule gives no answer")
+	}
+	answers, err := decodeAnswers(results[0].Bindings["answer"])
+	if err != nil {
+		return err
+	}
+	for _, rule := range rules {
+		for _, a := range answers[rule.ID].Deny {
+			j.add(rule, finding.Fail, a)
+		}
+		for _, a := range answers[rule.ID].Unknown {
+			j.add(rule, finding.Unknown, a)
+		}
+	}
+	return nil
+}
+
+// answer is what a rule says of one resource.
+type answer struct {
+	Message string          `json:"message"`
+	Digest  string          `json:"digest"`
+	Tag     string          `json:"tag"`
+	Key     string          `json:"key"`
+	Fix     json.RawMessage `json:"fix"`
+}
+
+type answers struct {
+	Deny    []answer `json:"deny"`
+	Unknown []answer `json:"unknown"`
+}
+
+// fixActions are the desired states that a finding can carry.
+var fixActions = []string{
+	"set_policy_statement", "remove_policy_statement", "put_lifecycle_policy", "set_scanning",
+	"set_tag_mutability", "tag_resource", "untag_image", "archive_image", "start_scan",
+}
+
+func decodeAnswers(value any) (map[string]answers, error) {
+	if rules, ok := value.(map[string]any); ok && !anyAnswer(rules) {
+		return nil, nil
+	}
+	encoded, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	decoder := json.NewDecoder(strings.NewReader(string(encoded)))
+	decoder.DisallowUnknownFields()
+	var decoded map[string]answers
+	if err := decoder.Decode(&decoded); err != nil {
+		return nil, fmt.Errorf("a finding is an object of message, digest, tag, key and fix: %w", err)
+	}
+	for _, of := range decoded {
+		for _, a := range slices.Concat(of.Deny, of.Unknown) {
+			if err := a.check(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return decoded, nil
+}
+
+// anyAnswer reports whether some rule said something, as most do not.
+func anyAnswer(rules map[string]any) bool {
+	for _, rule := range rules {
+		for _, set := range rule.(map[string]any) {
+			if list, ok := set.([]any); !ok || len(list) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (a answer) check() error {
+	if a.Message == "" {
+		return errors.New("a finding has no message")
+	}
+	if a.Fix == nil {
+		return nil
+	}
+	var fix struct {
+		Action string `json:"action"`
+	}
+	if err := json.Unmarshal(a.Fix, &fix); err != nil || !slices.Contains(fixActions, fix.Action) {
+		return fmt.Errorf("fix.action %q is not known%s: use one of %s", fix.Action, didYouMean(fix.Action, fixActions), strings.Join(fixActions, ", "))
+	}
+	return nil
+}
+
+func (j *judgement) add(rule *Rule, status finding.Status, a answer) {
+	f := finding.Finding{
+		Rule: rule.ID, Severity: j.settings.Severity(rule.ID, rule.Severity), Status: status,
+		Account: j.target.Account, Region: j.target.Region,
+		Digest: a.Digest, Tag: a.Tag, Message: a.Message, Remediation: rule.Remediation, Fix: a.Fix,
+	}
+	if j.repository != nil {
+		f.Repository, f.RepositoryARN = j.repository.Name, j.repository.ARN
+	}
+	j.findings = append(j.findings, keyed{f, a.Key})
+}
+
+// finish orders the findings, drops repetitions and gives each its fingerprint.
+func (j *judgement) finish() []finding.Finding {
+	slices.SortFunc(j.findings, func(a, b keyed) int {
+		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Digest, b.Digest), cmp.Compare(a.Tag, b.Tag),
+			cmp.Compare(a.Status, b.Status), cmp.Compare(a.key, b.key), cmp.Compare(a.Message, b.Message), slices.Compare(a.Fix, b.Fix))
+	})
+	result := make([]finding.Finding, 0, len(j.findings))
+	seen := map[string]int{}
+	for i, f := range j.findings {
+		if i > 0 && f.key == j.findings[i-1].key && sameFinding(f.Finding, j.findings[i-1].Finding) {
+			continue
+		}
+		identity := strings.Join([]string{f.Rule, f.Account, f.Region, f.Repository, f.Digest, f.Tag, f.key}, "\x00")
+		seen[identity]++
+		if n := seen[identity]; n > 1 {
+			identity += fmt.Sprintf("\x00%d", n)
+		}
+		sum := sha256.Sum256([]byte(identity))
+		f.Fingerprint = hex.EncodeToString(sum[:16])
+		result = append(result, f.Finding)
+	}
+	return result
+}
+
+func sameFinding(a, b finding.Finding) bool {
+	return a.Rule == b.Rule && a.Status == b.Status && a.Digest == b.Digest && a.Tag == b.Tag && a.Message == b.Message && slices.Equal(a.Fix, b.Fix)
+}
+
+func oneLine(err error) error {
+	return errors.New(strings.Join(strings.Fields(err.Error()), " "))
+}

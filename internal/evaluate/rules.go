@@ -1,0 +1,291 @@
+package evaluate
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+	"github.com/ecraudit/ecraudit/policies"
+)
+
+// Rule is a rule that can run: what its METADATA says, and its module.
+type Rule struct {
+	finding.Rule
+	// Needs must have been read for the rule to run; Uses it copes without.
+	Needs, Uses []snapshot.Need
+
+	module   *ast.Module
+	name     string // the last part of its package
+	deny     bool   // it defines deny, or unknown, or both
+	unknown  bool
+	builtin  bool // part of ecraudit, so type-checked by its tests
+	filename string
+}
+
+// rulePackage is where rules live: data.ecraudit.rules.<id with underscores>.
+const rulePackage = "ecraudit.rules"
+
+// Rules are rule modules and the libraries that they import.
+type Rules struct {
+	All     []*Rule // by id
+	library []*ast.Module
+	digest  string
+}
+
+// LoadRules reads the default rules and those in the given files and folders.
+// All that is wrong with them is reported at once, with file and line.
+func LoadRules(paths []string) (*Rules, error) {
+	var sources []source
+	sources, err := readSources(policies.Files, ".", "policies/", true)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, fmt.Errorf("rules: %w; give a .rego file or a folder of them", err)
+		}
+		folder, root := os.DirFS(path), "."
+		prefix := path + string(filepath.Separator)
+		if !info.IsDir() {
+			folder, root, prefix = os.DirFS(filepath.Dir(path)), filepath.Base(path), filepath.Dir(path)+string(filepath.Separator)
+		}
+		more, err := readSources(folder, root, prefix, false)
+		if err != nil {
+			return nil, err
+		}
+		if len(more) == 0 {
+			return nil, fmt.Errorf("rules: there is no rule in %s: give a .rego file or a folder of them", path)
+		}
+		sources = append(sources, more...)
+	}
+	return parseRules(sources)
+}
+
+// source is the text of a module.
+type source struct {
+	filename string
+	text     string
+	builtin  bool
+}
+
+func readSources(files fs.FS, root, prefix string, builtin bool) ([]source, error) {
+	var sources []source
+	err := fs.WalkDir(files, root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".rego") || strings.HasSuffix(path, "_test.rego") {
+			return err
+		}
+		text, err := fs.ReadFile(files, path)
+		sources = append(sources, source{filename: prefix + path, text: string(text), builtin: builtin})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading rules: %w", err)
+	}
+	return sources, nil
+}
+
+func parseRules(sources []source) (*Rules, error) {
+	rules := &Rules{}
+	sum := sha256.New()
+	var problems []error
+	for _, s := range sources {
+		fmt.Fprintf(sum, "%s\x00%d\x00%s", filepath.Base(s.filename), len(s.text), s.text)
+		module, err := ast.ParseModuleWithOpts(s.filename, s.text, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1})
+		if err != nil {
+			problems = append(problems, compileError(err))
+			continue
+		}
+		name, isRule := strings.CutPrefix(packageName(module), rulePackage+".")
+		if !isRule {
+			rules.library = append(rules.library, module)
+			continue
+		}
+		rule, err := newRule(name, module, s)
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		rules.All = append(rules.All, rule)
+	}
+	slices.SortStableFunc(rules.All, func(a, b *Rule) int { return cmp.Compare(a.ID, b.ID) })
+	for i := 1; i < len(rules.All); i++ {
+		if a, b := rules.All[i-1], rules.All[i]; a.ID == b.ID {
+			problems = append(problems, fmt.Errorf("%s: the rule id %q is already that of %s: choose another id and package", b.filename, b.ID, a.filename))
+		}
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	for _, rule := range rules.All {
+		if rule.builtin {
+			continue
+		}
+		if err := rules.typeCheck(rule); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	rules.digest = "sha256:" + hex.EncodeToString(sum.Sum(nil))
+	return rules, errors.Join(problems...)
+}
+
+func packageName(module *ast.Module) string {
+	return strings.TrimPrefix(module.Package.Path.String(), "data.")
+}
+
+// IDs are the ids of all rules.
+func (r *Rules) IDs() []string {
+	ids := make([]string, len(r.All))
+	for i, rule := range r.All {
+		ids[i] = rule.ID
+	}
+	return ids
+}
+
+// newRule reads a rule's METADATA.
+func newRule(name string, module *ast.Module, s source) (*Rule, error) {
+	rule := &Rule{module: module, name: name, builtin: s.builtin, filename: s.filename}
+	annotations := packageAnnotations(module)
+	if annotations == nil {
+		return nil, fmt.Errorf("%s:%d: the rule has no METADATA: write a comment block that starts with \"# METADATA\" right above its package, with title, description and custom: {id, severity, scope, needs}", s.filename, module.Package.Location.Row)
+	}
+	m := metadata{where: fmt.Sprintf("%s:%d: METADATA", s.filename, annotations.Location.Row), custom: annotations.Custom}
+	rule.Title, rule.Description = annotations.Title, strings.Join(strings.Fields(annotations.Description), " ")
+	for _, link := range annotations.RelatedResources {
+		rule.Links = append(rule.Links, link.Ref.String())
+	}
+	m.fill(rule)
+	m.require(rule.Title != "", "title is missing")
+	want := strings.ReplaceAll(rule.ID, "-", "_")
+	m.require(rule.ID == "" || want == name, fmt.Sprintf("custom.id %q does not belong to package %s.%s: call the package %s.%s", rule.ID, rulePackage, name, rulePackage, want))
+	for _, r := range module.Rules {
+		rule.deny = rule.deny || definesSet(r, "deny")
+		rule.unknown = rule.unknown || definesSet(r, "unknown")
+	}
+	m.require(rule.deny, "the rule has no deny: write deny contains finding if { … }")
+	return rule, errors.Join(m.problems...)
+}
+
+// definesSet reports whether a Rego rule is "name contains …".
+func definesSet(r *ast.Rule, name string) bool {
+	return r.Head.RuleKind() == ast.MultiValue && r.Head.Ref().String() == name
+}
+
+func packageAnnotations(module *ast.Module) *ast.Annotations {
+	for _, a := range module.Annotations {
+		if a.Scope == "package" || a.Scope == "subpackages" {
+			return a
+		}
+	}
+	return nil
+}
+
+// metadata reads the custom part of a rule's METADATA and gathers problems.
+type metadata struct {
+	where    string
+	custom   map[string]any
+	problems []error
+}
+
+func (m *metadata) require(holds bool, problem string) {
+	if !holds {
+		m.problems = append(m.problems, fmt.Errorf("%s: %s", m.where, problem))
+	}
+}
+
+var metadataKeys = []string{"id", "severity", "scope", "needs", "uses", "remediation", "frameworks"}
+
+func (m *metadata) fill(rule *Rule) {
+	for _, key := range slices.Sorted(keys(m.custom)) {
+		m.require(slices.Contains(metadataKeys, key), fmt.Sprintf("custom.%s is not known%s", key, didYouMean(key, metadataKeys)))
+	}
+	rule.ID = m.text("id", true)
+	rule.Remediation = strings.Join(strings.Fields(m.text("remediation", false)), " ")
+	if severity := m.text("severity", true); severity != "" {
+		parsed, err := finding.ParseSeverity(severity)
+		m.require(err == nil, fmt.Sprintf("custom.severity: %v%s", err, didYouMean(severity, finding.SeverityNames())))
+		rule.Severity = parsed
+	}
+	scopes := []string{string(finding.ScopeOrganization), string(finding.ScopeRegistry), string(finding.ScopeRepository), string(finding.ScopeImage)}
+	if scope := m.text("scope", true); scope != "" {
+		m.require(slices.Contains(scopes, scope), fmt.Sprintf("custom.scope %q is not known: use one of %s", scope, strings.Join(scopes, ", ")))
+		rule.Scope = finding.Scope(scope)
+	}
+	rule.Needs, rule.Uses = m.needs("needs"), m.needs("uses")
+	if rule.Scope == finding.ScopeImage && !slices.Contains(rule.Needs, snapshot.NeedImages) {
+		rule.Needs = append(rule.Needs, snapshot.NeedImages)
+	}
+	for _, n := range rule.Needs {
+		rule.Rule.Needs = append(rule.Rule.Needs, string(n))
+	}
+	rule.Frameworks = m.frameworks()
+}
+
+func (m *metadata) text(key string, required bool) string {
+	value, given := m.custom[key]
+	if !given {
+		m.require(!required, "custom."+key+" is missing")
+		return ""
+	}
+	text, ok := value.(string)
+	m.require(ok && text != "", fmt.Sprintf("custom.%s must be a text, not %v", key, value))
+	return text
+}
+
+func (m *metadata) needs(key string) (needs []snapshot.Need) {
+	known := slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds())
+	names := make([]string, len(known))
+	for i, n := range known {
+		names[i] = string(n)
+	}
+	for _, name := range m.list(key, m.custom[key]) {
+		m.require(slices.Contains(names, name), fmt.Sprintf("custom.%s: %q is not known%s; use any of %s", key, name, didYouMean(name, names), strings.Join(names, ", ")))
+		needs = append(needs, snapshot.Need(name))
+	}
+	return needs
+}
+
+func (m *metadata) list(key string, value any) (list []string) {
+	if value == nil {
+		return nil
+	}
+	items, ok := value.([]any)
+	m.require(ok, fmt.Sprintf("custom.%s must be a list", key))
+	for _, item := range items {
+		list = append(list, fmt.Sprint(item))
+	}
+	return list
+}
+
+func (m *metadata) frameworks() map[string][]string {
+	value, given := m.custom["frameworks"]
+	if !given {
+		return nil
+	}
+	frameworks, ok := value.(map[string]any)
+	m.require(ok, "custom.frameworks must map names to lists")
+	result := map[string][]string{}
+	for name, controls := range frameworks {
+		result[name] = m.list("frameworks."+name, controls)
+	}
+	return result
+}
+
+func didYouMean(name string, known []string) string {
+	if nearest, ok := config.Nearest(name, known); ok {
+		return fmt.Sprintf(": did you mean %q?", nearest)
+	}
+	return ""
+}

@@ -1,0 +1,61 @@
+# METADATA
+# title: Pushed images are scanned
+# description: >-
+#   An image that is scanned when it is pushed shows its known vulnerabilities before it runs anywhere. What counts is
+#   the registry's scanning configuration: the flag of a repository may be on while nothing is scanned, or off while
+#   everything is.
+# related_resources:
+#   - ref: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning.html
+#     description: Image scanning
+#   - ref: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_BatchGetRepositoryScanningConfiguration.html
+#     description: The scanning configuration that holds for a repository
+#   - ref: https://docs.aws.amazon.com/securityhub/latest/userguide/ecr-controls.html#ecr-1
+#     description: Security Hub control ECR.1
+# custom:
+#   id: scan-on-push
+#   severity: high
+#   scope: repository
+#   needs: [scanning]
+#   uses: [registry-scanning]
+#   remediation: >-
+#     Add a rule to the registry's scanning configuration whose filter matches the repository, with the frequency
+#     SCAN_ON_PUSH, or CONTINUOUS_SCAN where scanning is enhanced.
+#   frameworks:
+#     security-hub: [ECR.1]
+#     prowler: [ecr_repositories_scan_images_on_push_enabled, ecr_registry_scan_images_on_push_enabled]
+#     nist-800-53: [RA-5]
+package ecraudit.rules.scan_on_push
+
+deny contains finding if {
+	unprotected
+	input.repository.scanning.frequency == "MANUAL"
+	finding := {
+		"message": sprintf("pushed images are not scanned, only on demand%s%s", [scanner, contradiction]),
+		"fix": {"action": "set_scanning", "scan_on_push": true},
+	}
+}
+
+unknown contains {"message": message} if {
+	unprotected
+	not frequency in {"MANUAL", "SCAN_ON_PUSH", "CONTINUOUS_SCAN"}
+	message := sprintf("cannot tell whether pushed images are scanned: AWS gives %q as scan frequency", [frequency])
+}
+
+unprotected if {
+	input.config.scan_on_push
+	not input.repository.scanning.scan_on_push
+}
+
+default frequency := ""
+
+frequency := input.repository.scanning.frequency
+
+default scanner := ""
+
+scanner := sprintf("; the registry's scanning is %s", [input.registry.scanning.type])
+
+default contradiction := ""
+
+contradiction := "; the repository's own scan-on-push flag is on, but the registry's configuration decides" if {
+	input.repository.scan_on_push
+}
