@@ -57,6 +57,14 @@ unknown contains finding if {
 	}
 }
 
+unknown contains finding if {
+	not input.repository.replicas
+	finding := {
+		"message": "cannot tell whether images are replicated to the outside: replication could not be read",
+		"key": "replication",
+	}
+}
+
 # What may be open to everyone is left to repository-public, too.
 unknown contains finding if {
 	some grant in input.repository.access

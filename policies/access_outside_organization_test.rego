@@ -16,6 +16,11 @@ cases := [
 		"input": granted("own", []),
 	},
 	{
+		"note": "replication could not be read",
+		"input": {"repository": object.remove(granted("own", []).repository, ["replicas"])},
+		"unknown": ["cannot tell whether images are replicated to the outside: replication could not be read"],
+	},
+	{
 		"note": "replicated within the organization and to a trusted account",
 		"input": replicated(["own", "inside", "trusted"]),
 	},
@@ -120,6 +125,7 @@ cases := [
 			"policy": {"present": true, "text": "{", "problems": ["the document ends too early"]},
 			"exposure": "unknown",
 			"access": [],
+			"replicas": [],
 		}},
 		"unknown": ["cannot tell who has access: the document ends too early"],
 	},
@@ -129,6 +135,7 @@ granted(exposure, access) := {"repository": {
 	"policy": {"present": true, "text": "{}", "problems": []},
 	"exposure": exposure,
 	"access": access,
+	"replicas": [],
 }}
 
 vendor := {

@@ -28,6 +28,7 @@ deny contains finding if {
 	grant.outside_account
 	some ability in grant.abilities
 	ability in changing
+	not only_replicates(grant)
 	finding := {
 		"message": access.describe(grant),
 		"key": access.key(grant),
@@ -41,6 +42,7 @@ unknown contains finding if {
 	not grant.outside_account
 	some ability in grant.abilities
 	ability in changing
+	not only_replicates(grant)
 	finding := {
 		"message": access.suspect(grant, "somebody outside the account"),
 		"key": access.key(grant),
@@ -52,6 +54,13 @@ unknown contains finding if {
 }
 
 changing := {"push", "delete", "administer"}
+
+# Replication between registries of one organization is how images get from account to account by design.
+only_replicates(grant) if {
+	grant.source == "registry-policy"
+	grant.widest in {"own", "inside", "trusted"}
+	every action in grant.actions { action in {"ecr:ReplicateImage", "ecr:CreateRepository"} }
+}
 
 # Accounts of the organization and trusted ones may go on pulling. The others
 # should have no access at all, which the other rules on access say as well.

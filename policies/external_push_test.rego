@@ -46,6 +46,25 @@ cases := [
 		}],
 	},
 	{
+		"note": "an account of the organization replicates into the registry",
+		"input": granted("inside", [object.union(member, {
+			"source": "registry-policy",
+			"abilities": ["push"],
+			"actions": ["ecr:CreateRepository", "ecr:ReplicateImage"],
+		})]),
+	},
+	{
+		"note": "an account outside replicates into the registry",
+		"input": granted("outside", [object.union(member, {
+			"exposure": "outside",
+			"widest": "outside",
+			"source": "registry-policy",
+			"abilities": ["push"],
+			"actions": ["ecr:ReplicateImage"],
+		})]),
+		"deny": ["account 444455556666 can push (statement Ci of the registry policy)"],
+	},
+	{
 		"note": "a trusted account may delete and nothing else, so nothing is left of the statement",
 		"input": granted("trusted", [object.union(member, {
 			"exposure": "trusted",

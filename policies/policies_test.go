@@ -74,7 +74,7 @@ func rules(t *testing.T) *evaluate.Rules {
 
 // TestRego runs the tests beside the rules, as opa test does.
 func TestRego(t *testing.T) {
-	results, err := tester.NewRunner().SetTimeout(time.Minute).CapturePrintOutput(true).RaiseBuiltinErrors(true).Run(t.Context(), modules(t))
+	results, err := tester.NewRunner().SetTimeout(time.Minute).CapturePrintOutput(true).RaiseBuiltinErrors(true).SetModules(modules(t)).RunTests(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,9 +27,7 @@ deny contains finding if {
 	some image in input.images
 	image.release_tags[0]
 	image.kind in judged
-	image.vulnerabilities.state == "scanned"
-	excess := over_limit(image.vulnerabilities)
-	count(excess) > 0
+	excess := surely_over(image)
 	finding := {
 		"digest": image.digest,
 		"tag": min(image.release_tags),
@@ -43,6 +41,7 @@ unknown contains finding if {
 	image.release_tags[0]
 	image.kind in judged
 	not image.vulnerabilities.state == "scanned"
+	not surely_over(image)
 	finding := object.union(
 		{
 			"digest": image.digest,
@@ -64,6 +63,18 @@ over_limit(vulnerabilities) := [excess |
 	found > limit
 	excess := sprintf("%d %s (%d allowed)", [found, severity, limit])
 ]
+
+# surely_over is what exceeds a limit beyond doubt. What some images of an index
+# have it has at the least, whatever is not known of the others.
+surely_over(image) := excess if {
+	sure(image)
+	excess := over_limit(image.vulnerabilities)
+	count(excess) > 0
+}
+
+sure(image) if image.vulnerabilities.state == "scanned"
+
+sure(image) if image.kind == "index"
 
 reason(image) := image.vulnerabilities.reason
 

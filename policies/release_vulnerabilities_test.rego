@@ -52,6 +52,22 @@ cases := [
 		"deny": ["the release has too many vulnerabilities: 2 critical (0 allowed)"],
 	},
 	{
+		"note": "one image of an index is not known, but another has surely too many",
+		"input": images([object.union(found({"critical": 2}), {
+			"kind": "index",
+			"vulnerabilities": {"state": "unknown", "reason": "its image for linux/arm64: its scan failed", "critical": 2},
+		})]),
+		"deny": ["the release has too many vulnerabilities: 2 critical (0 allowed)"],
+	},
+	{
+		"note": "one image of an index is not known, and the others are sound",
+		"input": images([object.union(found({"critical": 0}), {
+			"kind": "index",
+			"vulnerabilities": {"state": "unknown", "reason": "its image for linux/arm64: its scan failed", "critical": 0},
+		})]),
+		"unknown": ["the vulnerabilities of the release are not known: its image for linux/arm64: its scan failed"],
+	},
+	{
 		"note": "an image that is no release",
 		"input": images([object.union(found({"critical": 9}), {"tags": ["pr-7"], "release_tags": []})]),
 	},

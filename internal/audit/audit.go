@@ -280,6 +280,7 @@ func (a *Audit) summarize(o Options, run report.Run) report.Summary {
 			s.Undecided += n
 		}
 	}
+	s.Undecided = max(s.Undecided, a.engine.Failures()) // a rule that fails is never passed over
 	s.ExitCode = exitCode(s, o.AllowIncomplete, run.Interrupted)
 	return s
 }

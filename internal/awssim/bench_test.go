@@ -18,7 +18,7 @@ import (
 // benchmarkPage measures what one call costs the server, without a client and a socket.
 func benchmarkPage(b *testing.B, srv *awssim.Server, operation, body string) {
 	defer srv.Close()
-	request := httptest.NewRequest(http.MethodPost, srv.URL()+"/", nil)
+	request := httptest.NewRequest(http.MethodPost, srv.URL()+"/", http.NoBody)
 	request.Header.Set("X-Amz-Target", "AmazonEC2ContainerRegistry_V20150921."+operation)
 	request.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	sum := sha256.Sum256([]byte(body))

@@ -95,7 +95,7 @@ func demoPolicy(more ...string) string {
 
 // repository adds a sound repository with a few images, changed by the
 // functions.
-func (d demo) repository(registry *Registry, name string, changes ...func(*Repository)) *LiveRepository {
+func (d demo) repository(registry *Registry, name string, changes ...func(*Repository)) {
 	about := Repository{
 		Name: name, CreatedAt: d.now.AddDate(-1, 0, 0), TagMutability: "IMMUTABLE", ScanOnPush: true,
 		Encryption: Encryption{Type: "AES256"}, Policy: demoPolicy(), Lifecycle: demoLifecycle,
@@ -115,7 +115,7 @@ func (d demo) repository(registry *Registry, name string, changes ...func(*Repos
 	for _, change := range changes {
 		change(&about)
 	}
-	return registry.AddRepository(about)
+	registry.AddRepository(about)
 }
 
 func withPolicy(text string) func(*Repository) {
@@ -135,6 +135,11 @@ func (d demo) access(registry *Registry) {
 	statement("access/undecidable", `"*"`, demoPull, `{"StringEquals":{"example:Team":"blue"}}`)
 	statement("access/push-from-payments", `{"AWS":"arn:aws:iam::`+DemoPayments+`:role/ci"}`, `"ecr:PutImage","ecr:InitiateLayerUpload","ecr:UploadLayerPart","ecr:CompleteLayerUpload"`, "")
 	statement("access/lambda", `{"Service":"lambda.amazonaws.com"}`, `"ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"`, `{"StringLike":{"aws:sourceArn":"arn:aws:lambda:eu-west-1:`+DemoPlatform+`:function:*"}}`)
+	registry.SetReplication(ReplicationRule{
+		Destinations:      []ReplicationDestination{{Region: "us-east-1", RegistryID: demoStranger}},
+		RepositoryFilters: []Filter{{Filter: "access/replicated", FilterType: "PREFIX_MATCH"}},
+	})
+	d.repository(registry, "access/replicated")
 	d.repository(registry, "access/no-readers", withPolicy(""))
 	d.repository(registry, "access/sound")
 }

@@ -32,6 +32,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	return newWorldWith(t, awssim.OrganizationOptions{}, awssim.Options{})
 }
 
@@ -105,8 +106,7 @@ func wantCode(t testing.TB, err error, code string) {
 // wantError fails the test unless an error is the SDK's type for it.
 func wantError[E error](t testing.TB, err error) {
 	t.Helper()
-	var e E
-	if !errors.As(err, &e) {
+	if e, ok := errors.AsType[E](err); !ok {
 		t.Errorf("got error %v (%T), want a %T", err, err, e)
 	}
 }

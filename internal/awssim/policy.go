@@ -80,7 +80,7 @@ func parseStatement(fields map[string]json.RawMessage) (statement, bool) {
 	var s statement
 	sound := true
 	for field, raw := range fields {
-		ok := true
+		var ok bool
 		switch field {
 		case "Sid":
 			ok = json.Unmarshal(raw, &s.SID) == nil
@@ -233,7 +233,7 @@ func (s *statement) covers(who principal, action string) bool {
 		return false
 	}
 	named := func(list []string) bool {
-		return slices.ContainsFunc(list, func(p string) bool { return who.isNamed(p) })
+		return slices.ContainsFunc(list, who.isNamed)
 	}
 	if s.Principals != nil && !named(s.Principals["AWS"]) || s.NotPrincipals != nil && named(s.NotPrincipals["AWS"]) {
 		return false

@@ -157,8 +157,7 @@ func reading[In any](run func(*call, *In) (any, error)) operation { return jsonO
 func writing[In any](run func(*call, *In) (any, error)) operation { return jsonOperation(true, run) }
 
 func decodeError(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return failure("SerializationException", "%s cannot be converted to %s (at %s)", wrong.Value, wrong.Type, wrong.Field)
 	}
 	return serialization(err)
@@ -168,7 +167,7 @@ func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
 
 // appendString appends a JSON string; it is quick for what needs no escape.
 func appendString(b []byte, s string) []byte {
-	for i := 0; i < len(s); i++ {
+	for i := range len(s) {
 		if s[i] < 0x20 || s[i] == '"' || s[i] == '\\' || s[i] >= 0x7f {
 			quoted, _ := json.Marshal(s) // a string always marshals
 			return append(b, quoted...)

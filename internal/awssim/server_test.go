@@ -53,9 +53,9 @@ func TestCompressedRequests(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	status, answer := w.post(ecrTarget+"CreateRepository", "gzip", body.Bytes())
+	status, _ := w.post(ecrTarget+"CreateRepository", "gzip", body.Bytes())
 	wantSame(t, fmt.Sprint(status, w.has("repo")), "200 true")
-	status, answer = w.post(ecrTarget+"CreateRepository", "gzip", []byte("not compressed"))
+	status, answer := w.post(ecrTarget+"CreateRepository", "gzip", []byte("not compressed"))
 	wantSame(t, fmt.Sprint(status, strings.Contains(answer, "SerializationException")), "400 true")
 }
 

@@ -1,6 +1,9 @@
 package awssim
 
-import "encoding/json"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // State is everything that an organization holds, apart from what is still synthetic, in the vocabulary in which it is described.
 type State struct {
@@ -27,7 +30,7 @@ func (o *Organization) Dump() []byte {
 	kept := s.Registries[:0]
 	for _, r := range s.Registries {
 		account := o.Account(r.Account)
-		if string(mustJSON(r)) != string(mustJSON(newRegistry(account, r.Region).State())) {
+		if !bytes.Equal(mustJSON(r), mustJSON(newRegistry(account, r.Region).State())) {
 			kept = append(kept, r)
 		}
 	}

@@ -23,8 +23,9 @@ type strictTransport struct {
 	clients map[string]reflect.Type // by the prefix of X-Amz-Target, or "" for restJson
 }
 
-func newStrictTransport(t testing.TB) strictTransport {
-	return strictTransport{t, map[string]reflect.Type{
+func newStrictTransport(tb testing.TB) strictTransport {
+	tb.Helper()
+	return strictTransport{tb, map[string]reflect.Type{
 		"AmazonEC2ContainerRegistry_V20150921": reflect.TypeFor[*ecr.Client](),
 		"AWSOrganizationsV20161128":            reflect.TypeFor[*organizations.Client](),
 		"":                                     reflect.TypeFor[*account.Client](),

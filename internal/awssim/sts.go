@@ -41,8 +41,8 @@ type stsCredentials struct {
 
 func (o *Organization) stsCredentials(c *credential, duration time.Duration) stsCredentials {
 	told := c.expires
-	if real := time.Now().Add(duration); !o.options.SimulatedExpiry && real.After(told) {
-		told = real
+	if onRealClock := time.Now().Add(duration); !o.options.SimulatedExpiry && onRealClock.After(told) {
+		told = onRealClock
 	}
 	return stsCredentials{c.AccessKeyID, c.SecretAccessKey, c.SessionToken, told.UTC().Format(time.RFC3339)}
 }

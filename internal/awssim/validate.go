@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -49,10 +50,8 @@ func oneOf(parameter, value string, optional bool, values ...string) error {
 	if value == "" && optional {
 		return nil
 	}
-	for _, v := range values {
-		if v == value {
-			return nil
-		}
+	if slices.Contains(values, value) {
+		return nil
 	}
 	return invalid(parameter, "Member must satisfy enum value set: ["+strings.Join(values, ", ")+"]")
 }

@@ -3,7 +3,6 @@ package collect_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -69,7 +68,7 @@ func benchOptions() collect.Options {
 	return collect.Options{
 		Needs: needs, Concurrency: collect.DefaultConcurrency, Patience: collect.DefaultPatience, CallTimeout: collect.DefaultCallTimeout,
 		ReleaseTag: func(*snapshot.Repository) func(string) bool { return func(tag string) bool { return tag == "1.0.0" } },
-		Log:        slog.New(slog.NewTextHandler(io.Discard, nil)), Stats: &collect.Stats{},
+		Log:        slog.New(slog.DiscardHandler), Stats: &collect.Stats{},
 	}
 }
 

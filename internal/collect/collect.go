@@ -136,7 +136,7 @@ func (r *run) account(ctx context.Context, plan accountPlan) error {
 	if err := r.session.enter(ctx, caller, plan.ID, provider); err != nil {
 		return r.failed(whole, plan, "sts:AssumeRole", err)
 	}
-	regions := r.Regions
+	regions := slices.Compact(slices.Sorted(slices.Values(r.Regions)))
 	if len(regions) == 0 {
 		regions = []string{r.session.config.Region}
 	}
@@ -161,7 +161,8 @@ func (r *run) account(ctx context.Context, plan accountPlan) error {
 func (r *run) failed(target snapshot.Target, plan accountPlan, operation string, err error) error {
 	g := gap(target, "", snapshot.NeedRepositories, operation, err)
 	if operation == "sts:AssumeRole" {
-		g.Message = fmt.Sprintf("assuming %s: %s", r.session.roleARN(plan.ID), g.Message)
+		g.Permission = "" // what is missing is not in the role
+		g.Message = fmt.Sprintf("assuming %s: %s; check that the role exists, and that it trusts the caller", r.session.roleARN(plan.ID), g.Message)
 	}
 	r.stats.Gaps.Add(1)
 	return r.sink.Done(snapshot.TargetResult{Target: target, AccountName: plan.Name, Status: snapshot.StatusFailed, Reason: g.Code + ": " + g.Message, Gaps: []snapshot.Gap{g}})

@@ -62,7 +62,7 @@ func newSession(ctx context.Context, b *budget, o Options) (*session, error) {
 		config.WithLogger(sdkLog{b.log}),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("reading the AWS configuration: %w", err)
+		return nil, fmt.Errorf("reading the AWS configuration: %w; check --profile, AWS_PROFILE and the files in ~/.aws", err)
 	}
 	if ambient.Region == "" {
 		ambient.Region = homeRegion(o.Regions)
@@ -113,7 +113,7 @@ func noCredentials(ctx context.Context, err error) error {
 	if code := apiCode(err); code != "" {
 		return fmt.Errorf("getting credentials: %s: %s", code, reason(err))
 	}
-	return fmt.Errorf("no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run aws sso login, or start ecraudit where a role is attached (%v)", err)
+	return fmt.Errorf("no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run aws sso login, or start ecraudit where a role is attached (%w)", err)
 }
 
 func badCredentials(ctx context.Context, region string, err error) error {

@@ -78,8 +78,7 @@ func noSuchHost(err error) bool {
 
 // apiCode is AWS's error code, or "" when AWS did not answer.
 func apiCode(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
+	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return ""

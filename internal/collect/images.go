@@ -150,9 +150,10 @@ func (t *repositoryReader) wantedDetails() details {
 	if t.Needs[snapshot.NeedReleaseScanFindings] {
 		d.release = t.ReleaseTag(t.repository)
 	}
+	everyIndex := t.Needs[snapshot.NeedImageGraph] || t.Needs[snapshot.NeedScanFindings]
 	for i := range t.repository.Images {
 		image := &t.repository.Images[i]
-		if image.Kind == snapshot.KindIndex && (t.Needs[snapshot.NeedImageGraph] || slices.ContainsFunc(image.Tags, d.release)) {
+		if image.Kind == snapshot.KindIndex && (everyIndex || slices.ContainsFunc(image.Tags, d.release)) {
 			d.indexes = append(d.indexes, image)
 		}
 	}

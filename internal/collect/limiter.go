@@ -9,7 +9,7 @@ import (
 
 // limiter finds and keeps the rate at which AWS answers one operation of one
 // account in one region. It does not slow anything down until AWS throttles;
-// then it falls below the rate that AWS let through in the last second and
+// then it falls below the rate that AWS let through just before and
 // grows again along a cubic curve: quickly back to that rate, slowly around
 // it, quickly again when nothing is throttled there (the shape that CUBIC gave
 // to TCP).
@@ -27,14 +27,14 @@ type limiter struct {
 }
 
 const (
-	limiterWindow  = time.Second
-	limiterSlots   = 10
+	limiterWindow  = 2 * time.Second
+	limiterSlots   = 20
 	limiterSlot    = limiterWindow / limiterSlots
 	limiterFirst   = 10.0              // calls per second after the first throttle, at the least
 	limiterFloor   = 1.0               // calls per second that are always tried
 	limiterCut     = 0.8               // what is left of the plateau after a throttle
 	limiterRecover = 3.0               // seconds until the plateau is reached again
-	limiterPause   = limiterWindow / 2 // between two cuts
+	limiterPause   = limiterWindow / 4 // between two cuts
 )
 
 func newLimiter() *limiter { return &limiter{turn: make(chan struct{}, 1)} }

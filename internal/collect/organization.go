@@ -44,8 +44,7 @@ func (d *directory) organization(ctx context.Context, known snapshot.Organizatio
 	if err := errors.Join(group.Wait(), ctx.Err()); err != nil {
 		return organization, err
 	}
-	var none *orgtypes.AWSOrganizationsNotInUseException
-	if errors.As(describeErr, &none) {
+	if _, ok := errors.AsType[*orgtypes.AWSOrganizationsNotInUseException](describeErr); ok {
 		organization = snapshot.Organization{None: true}
 	}
 	if err := reconcile(&organization, known); err != nil || organization.None {
@@ -159,7 +158,7 @@ func (d *directory) below(ctx context.Context, parent string) ([]string, error) 
 	}
 	walk(parent)
 	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("--ou %s: %s: %s", parent, errorCode(err), reason(err))
+		return nil, fmt.Errorf("--ou %s: %s: %s; check the id, that it belongs to this organization, and that the caller may list it", parent, errorCode(err), reason(err))
 	}
 	slices.Sort(ids)
 	return ids, nil

@@ -15,14 +15,15 @@ import (
 
 // leaves returns the names of all settings as they are in JSON, dotted.
 func leaves(t *testing.T, typ reflect.Type, prefix string) []string {
+	t.Helper()
 	var names []string
-	for i := range typ.NumField() {
-		name, options, _ := strings.Cut(typ.Field(i).Tag.Get("json"), ",")
+	for field := range typ.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name == "" || options != "" {
-			t.Errorf("%s.%s: want a plain json tag", typ, typ.Field(i).Name)
+			t.Errorf("%s.%s: want a plain json tag", typ, field.Name)
 		}
-		if typ.Field(i).Type.Kind() == reflect.Struct {
-			names = append(names, leaves(t, typ.Field(i).Type, prefix+name+".")...)
+		if field.Type.Kind() == reflect.Struct {
+			names = append(names, leaves(t, field.Type, prefix+name+".")...)
 			continue
 		}
 		names = append(names, prefix+name)
@@ -107,7 +108,7 @@ func TestDocumentation(t *testing.T) {
 	}
 	want := generated.ReplaceAll(text, []byte("${1}"+strings.ReplaceAll(table(), "$", "$$")+"${2}"))
 	if *update {
-		if err := os.WriteFile(document, want, 0o644); err != nil { //nolint:gosec // documentation is for everybody
+		if err := os.WriteFile(document, want, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if !bytes.Equal(text, want) {

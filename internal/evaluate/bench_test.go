@@ -95,15 +95,11 @@ func readyQueries(b *testing.B, engine *Engine, reg *snapshot.Registry, r *snaps
 	b.Helper()
 	j := &judgement{engine: engine, target: r.Target, repository: r, settings: engine.config.For(resource(r)), gap: r.Gap}
 	g := newGraph(r.Images)
-	term, err := engine.repositoryTerm(reg, r, j.settings, g)
-	if err != nil {
-		b.Fatal(err)
-	}
 	base, err := j.base(engine.registryValue(reg))
 	if err != nil {
 		b.Fatal(err)
 	}
-	base.set("repository", term)
+	base.set("repository", engine.repositoryTerm(reg, r, j.settings, g))
 	prepare := func(scope finding.Scope, input object) readyQuery {
 		var rules []*Rule
 		for _, rule := range engine.rules {

@@ -148,11 +148,11 @@ func templateFor(reg *snapshot.Registry, name string) string {
 }
 
 // lifecycleFields adds the lifecycle policy and what it does.
-func (e *Engine) lifecycleFields(o *object, r *snapshot.Repository, settings *config.Effective, g *graph) error {
+func (e *Engine) lifecycleFields(o *object, r *snapshot.Repository, settings *config.Effective) {
 	var term object
 	term.flag("present", r.Lifecycle != "")
 	term.text("text", r.Lifecycle)
-	policy, problems := e.parseLifecycle(r.Lifecycle)
+	policy, problems := parseLifecycle(r.Lifecycle)
 	term.flag("valid", policy != nil)
 	term.texts("problems", problems)
 	var rules []lifecycle.Rule
@@ -165,12 +165,11 @@ func (e *Engine) lifecycleFields(o *object, r *snapshot.Repository, settings *co
 	if e.previews && r.Gap(snapshot.NeedImages) == nil && policy != nil {
 		o.set("lifecycle_preview", previewTerm(policy, r.Images, e.options.Clock))
 	}
-	return nil
 }
 
 // parseLifecycle returns nil and what is wrong for a policy that AWS would
 // not take, or nil and nothing where there is none.
-func (e *Engine) parseLifecycle(text string) (*lifecycle.Policy, []string) {
+func parseLifecycle(text string) (*lifecycle.Policy, []string) {
 	if text == "" {
 		return nil, nil
 	}

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -60,6 +61,7 @@ type Engine struct {
 	registries sync.Map // *snapshot.Registry → *ast.Term
 	mutability sync.Map // → *ast.Term
 	baselines  sync.Map // → []baseline
+	failures   atomic.Int64
 	table      table
 }
 
@@ -100,6 +102,9 @@ func (e *Engine) Digest() string { return e.digest }
 
 // Clock is the moment that rules judge by.
 func (e *Engine) Clock() time.Time { return e.options.Clock }
+
+// Failures is how often a rule failed and gave no verdict, so far.
+func (e *Engine) Failures() int { return int(e.failures.Load()) }
 
 // Rules describes the active rules, by id, with configured severities.
 func (e *Engine) Rules() []finding.Rule {
@@ -163,15 +168,11 @@ func (e *Engine) Repository(ctx context.Context, reg *snapshot.Registry, r *snap
 		return j.finish(), nil
 	}
 	g := newGraph(r.Images)
-	term, err := e.repositoryTerm(reg, r, settings, g)
-	if err != nil {
-		return nil, err
-	}
 	base, err := j.base(e.registryValue(reg))
 	if err != nil {
 		return nil, err
 	}
-	base.set("repository", term)
+	base.set("repository", e.repositoryTerm(reg, r, settings, g))
 	if err := j.run(ctx, finding.ScopeRepository, base); err != nil {
 		return nil, err
 	}

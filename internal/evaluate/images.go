@@ -46,8 +46,8 @@ func (g *graph) lastPull(i *snapshot.Image) time.Time {
 }
 
 // scan is the image's own scan or, of an index, the worst of its children's:
-// for each severity the count of the child that has most. It is unknown as
-// soon as that of one child is.
+// for each severity the count of the child that has most. Where a child is
+// unknown so is the whole, but what the others have is surely there.
 func (g *graph) scan(i *snapshot.Image) (scan *snapshot.Scan, unknown string) {
 	if i.Kind != snapshot.KindIndex {
 		return i.Scan, unknownScan(i.Scan)
@@ -55,29 +55,35 @@ func (g *graph) scan(i *snapshot.Image) (scan *snapshot.Scan, unknown string) {
 	if i.Children == nil {
 		return nil, "the manifest of this index was not read, so its images are not known"
 	}
-	worst := &snapshot.Scan{Status: "COMPLETE", Counts: map[string]int{}}
-	scanned := 0
+	worst := &snapshot.Scan{Status: "COMPLETE"}
 	for _, child := range i.Children {
 		if child.Attestation {
 			continue
 		}
 		image := g.byDigest[child.Digest]
 		if image == nil {
-			return nil, "the index refers to " + child.Digest + ", which is not in the repository"
+			unknown = "the index refers to " + child.Digest + ", which is not in the repository"
+			continue
 		}
 		of, why := g.scan(image)
 		if why != "" {
-			return of, strings.TrimSpace("its image for "+child.Platform) + ": " + why
+			unknown = strings.TrimSpace("its image for "+child.Platform) + ": " + why
+			if of != nil {
+				worst.Status = of.Status
+			}
+			continue
 		}
-		scanned++
+		if worst.Counts == nil {
+			worst.Counts = map[string]int{}
+		}
 		for severity, n := range of.Counts {
 			worst.Counts[severity] = max(worst.Counts[severity], n)
 		}
 	}
-	if scanned == 0 {
-		return nil, "the index refers to no container image"
+	if worst.Counts == nil && unknown == "" {
+		unknown = "the index refers to no container image"
 	}
-	return worst, ""
+	return worst, unknown
 }
 
 // scanReasons say why a status tells nothing about vulnerabilities.
@@ -116,20 +122,20 @@ func unknownScan(s *snapshot.Scan) string {
 
 var severities = []string{"critical", "high", "medium", "low", "informational", "undefined", "untriaged"}
 
-func vulnerabilitiesTerm(scan *snapshot.Scan, unknown string) *ast.Term {
-	var o object
-	o.text("state", "scanned")
+func (g *graph) vulnerabilities(i *snapshot.Image) *ast.Term {
+	scan, unknown := g.scan(i)
+	state, status := "scanned", ""
 	if unknown != "" {
-		o = nil
-		o.text("state", "unknown")
+		state = "unknown"
 	}
-	o.text("reason", unknown)
-	status := ""
 	if scan != nil {
 		status = scan.Status
 	}
+	var o object
+	o.text("state", state)
+	o.text("reason", unknown)
 	o.text("status", status)
-	if unknown == "" {
+	if scan != nil && scan.Counts != nil && (unknown == "" || i.Kind == snapshot.KindIndex) {
 		for _, severity := range severities {
 			o.number(severity, int64(scan.Counts[strings.ToUpper(severity)]))
 		}
@@ -202,7 +208,7 @@ func (t *imageTerms) term(i *snapshot.Image) *ast.Term {
 		o.set("children", list(i.Children, func(c snapshot.Child) *ast.Term { return childTerm(c, t.graph) }))
 	}
 	if t.engine.asksScan(i, releaseTags) {
-		o.set("vulnerabilities", vulnerabilitiesTerm(t.graph.scan(i)))
+		o.set("vulnerabilities", t.graph.vulnerabilities(i))
 	}
 	return o.term()
 }

@@ -102,7 +102,7 @@ func organizationTerm(organization snapshot.Organization) *ast.Term {
 
 // repositoryTerm builds what rules see of a repository. What takes tested Go
 // to know (who can do what, what a lifecycle policy does) stands in it as data.
-func (e *Engine) repositoryTerm(reg *snapshot.Registry, r *snapshot.Repository, settings *config.Effective, g *graph) (*ast.Term, error) {
+func (e *Engine) repositoryTerm(reg *snapshot.Registry, r *snapshot.Repository, settings *config.Effective, g *graph) *ast.Term {
 	read := func(n snapshot.Need) bool { return e.needs[n] && r.Gap(n) == nil }
 	readRegistry := func(n snapshot.Need) bool { return e.needs[n] && reg.Gap(n) == nil }
 	var o object
@@ -123,14 +123,10 @@ func (e *Engine) repositoryTerm(reg *snapshot.Registry, r *snapshot.Repository, 
 		o.set("replicas", e.replicas(reg, r, settings))
 	}
 	if read(snapshot.NeedPolicy) {
-		if err := e.accessFields(&o, reg, r, settings); err != nil {
-			return nil, err
-		}
+		e.accessFields(&o, reg, r, settings)
 	}
 	if read(snapshot.NeedLifecycle) {
-		if err := e.lifecycleFields(&o, r, settings, g); err != nil {
-			return nil, err
-		}
+		e.lifecycleFields(&o, r, settings)
 	}
 	if read(snapshot.NeedTags) {
 		o.set("tags", textMap(r.Tags))
@@ -145,11 +141,11 @@ func (e *Engine) repositoryTerm(reg *snapshot.Registry, r *snapshot.Repository, 
 	if read(snapshot.NeedImages) {
 		o.set("stats", statsTerm(r.Images, g))
 	}
-	return o.term(), nil
+	return o.term()
 }
 
 // accessFields adds who can do what.
-func (e *Engine) accessFields(o *object, reg *snapshot.Registry, r *snapshot.Repository, settings *config.Effective) error {
+func (e *Engine) accessFields(o *object, reg *snapshot.Registry, r *snapshot.Repository, settings *config.Effective) {
 	documents := access.Documents{RepositoryPolicy: r.Policy}
 	if gap := reg.Gap(snapshot.NeedRegistryPolicy); gap != nil {
 		documents.RegistryUnread = gap.Code + ": " + gap.Message
@@ -177,7 +173,6 @@ func (e *Engine) accessFields(o *object, reg *snapshot.Registry, r *snapshot.Rep
 		reader.text("reason", verdict.Reason)
 		return reader.term()
 	}))
-	return nil
 }
 
 func (e *Engine) accessContext(r *snapshot.Repository, settings *config.Effective) access.Context {

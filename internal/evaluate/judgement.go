@@ -78,6 +78,7 @@ func (j *judgement) run(ctx context.Context, scope finding.Scope, input object) 
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			j.engine.failures.Add(1)
 			j.add(rule, finding.Unknown, answer{Message: fmt.Sprintf("the rule failed: %v", err), Key: "failed"})
 		}
 	}

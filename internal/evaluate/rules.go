@@ -52,15 +52,15 @@ func LoadRules(paths []string) (*Rules, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range paths {
+	for _, path := range distinct(paths) {
 		info, err := os.Stat(path)
 		if err != nil {
-			return nil, fmt.Errorf("rules: %w; give a .rego file or a folder of them", err)
+			return nil, fmt.Errorf("rules: %s: %w; give a .rego file or a folder of them", path, snapshot.Cause(err))
 		}
 		folder, root := os.DirFS(path), "."
 		prefix := path + string(filepath.Separator)
 		if !info.IsDir() {
-			folder, root, prefix = os.DirFS(filepath.Dir(path)), filepath.Base(path), filepath.Dir(path)+string(filepath.Separator)
+			folder, root, prefix = os.DirFS(filepath.Dir(path)), filepath.Base(path), strings.TrimSuffix(path, filepath.Base(path))
 		}
 		more, err := readSources(folder, root, prefix, false)
 		if err != nil {
@@ -72,6 +72,19 @@ func LoadRules(paths []string) (*Rules, error) {
 		sources = append(sources, more...)
 	}
 	return parseRules(sources)
+}
+
+// distinct drops paths that name the same file or folder again.
+func distinct(paths []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
+		if absolute, err := filepath.Abs(path); err == nil {
+			path = absolute
+		}
+		again := seen[path]
+		seen[path] = true
+		return again
+	})
 }
 
 // source is the text of a module.
@@ -110,6 +123,9 @@ func parseRules(sources []source) (*Rules, error) {
 		}
 		name, isRule := strings.CutPrefix(packageName(module), rulePackage+".")
 		if !isRule {
+			if err := misplaced(module, s.filename); err != nil {
+				problems = append(problems, err)
+			}
 			rules.library = append(rules.library, module)
 			continue
 		}
@@ -139,6 +155,20 @@ func parseRules(sources []source) (*Rules, error) {
 	}
 	rules.digest = "sha256:" + hex.EncodeToString(sum.Sum(nil))
 	return rules, errors.Join(problems...)
+}
+
+// misplaced is an error for a module that was meant as a rule, but stands in a
+// package that makes it a library.
+func misplaced(module *ast.Module, filename string) error {
+	annotations := packageAnnotations(module)
+	meant := annotations != nil && annotations.Custom["id"] != nil
+	for _, r := range module.Rules {
+		meant = meant || definesSet(r, "deny")
+	}
+	if !meant {
+		return nil
+	}
+	return fmt.Errorf("%s:%d: a rule must be in package %s.<its id with underscores>, not %s", filename, module.Package.Location.Row, rulePackage, packageName(module))
 }
 
 func packageName(module *ast.Module) string {
@@ -229,6 +259,9 @@ func (m *metadata) fill(rule *Rule) {
 	}
 	for _, n := range rule.Needs {
 		rule.Rule.Needs = append(rule.Rule.Needs, string(n))
+	}
+	for _, n := range rule.Uses {
+		rule.Rule.Uses = append(rule.Rule.Uses, string(n))
 	}
 	rule.Frameworks = m.frameworks()
 }

@@ -113,7 +113,8 @@ type Rule struct {
 	Remediation string              `json:"remediation,omitempty"`
 	Severity    Severity            `json:"severity"`
 	Scope       Scope               `json:"scope"`
-	Needs       []string            `json:"needs,omitempty"`
+	Needs       []string            `json:"needs,omitempty"` // must have been read for the rule to run
+	Uses        []string            `json:"uses,omitempty"`  // are read too, but the rule copes without
 	Frameworks  map[string][]string `json:"frameworks,omitempty"`
 	Links       []string            `json:"links,omitempty"`
 }

@@ -121,8 +121,7 @@ func wellFormed(text string) error {
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			return errors.New("it ends too early")
 		}
-		var syntax *json.SyntaxError
-		if errors.As(err, &syntax) {
+		if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 			read := text[:min(syntax.Offset, int64(len(text)))]
 			return fmt.Errorf("line %d: %w", 1+strings.Count(read, "\n"), err)
 		}

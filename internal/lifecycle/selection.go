@@ -25,8 +25,8 @@ func (s ruleSet) first() int {
 // all yields the rules in the order of the policy.
 func (s ruleSet) all() iter.Seq[int] {
 	return func(yield func(int) bool) {
-		for ; s != 0; s &= s - 1 {
-			if !yield(bits.TrailingZeros64(uint64(s))) {
+		for left := s; left != 0; left &= left - 1 {
+			if !yield(bits.TrailingZeros64(uint64(left))) {
 				return
 			}
 		}

@@ -595,6 +595,7 @@ func naiveHeld(action string, i Image, images []Image) bool {
 // benchmarkPolicy has fifty rules: prefixes, patterns of all shapes, lists,
 // both kinds of limit.
 func benchmarkPolicy(tb testing.TB) *Policy {
+	tb.Helper()
 	var rules []string
 	for i := range 48 {
 		selection := [...]string{

@@ -90,7 +90,7 @@ func resolveLinks(path string) (string, error) {
 	for range tooMany {
 		target, err := os.Readlink(path)
 		if err != nil || isDescriptor(path) {
-			return path, nil // not a link, or nothing there
+			return path, nil //nolint:nilerr // not a link, or nothing there: that is the answer
 		}
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(path), target)

@@ -75,14 +75,14 @@ func TestFile(t *testing.T) {
 			before := content(t, dir)
 
 			f := create(t, dir+"/out")
-			io.WriteString(f, "new")
+			put(t, f, "new")
 			f.Abort()
 			if diff := cmp.Diff(before, content(t, dir)); diff != "" {
 				t.Errorf("Abort left something (-before +after):\n%s", diff)
 			}
 
 			f = create(t, dir+"/out")
-			io.WriteString(f, "new")
+			put(t, f, "new")
 			if got, err := os.ReadFile(dir + "/out"); string(got) != before["out"] && err == nil && !strings.HasPrefix(before["out"], "->") {
 				t.Errorf("the destination holds %q before Commit", got)
 			}
@@ -131,7 +131,7 @@ func TestFileWritesDirectly(t *testing.T) {
 		read <- string(body)
 	}()
 	f := create(t, fifo)
-	io.WriteString(f, "through the pipe")
+	put(t, f, "through the pipe")
 	if err := f.Commit(); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestFileWritesDirectly(t *testing.T) {
 	}
 
 	f = create(t, os.DevNull)
-	io.WriteString(f, "gone")
+	put(t, f, "gone")
 	if err := f.Commit(); err != nil {
 		t.Error(err)
 	}
@@ -154,9 +154,9 @@ func TestFileWritesDirectly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer open.Close()
-	io.WriteString(open, "before, ")
+	open.WriteString("before, ")
 	f = create(t, fmt.Sprintf("/dev/fd/%d", open.Fd()))
-	io.WriteString(f, "after")
+	put(t, f, "after")
 	if err := f.Commit(); err != nil {
 		t.Error(err)
 	}
@@ -308,7 +308,9 @@ func TestSpillKeepsOrder(t *testing.T) {
 		for line := range strings.Lines(section) {
 			if _, message, ok := strings.Cut(line, ": finding "); ok {
 				var n int
-				fmt.Sscanf(message, "%d", &n)
+				if _, err := fmt.Sscanf(message, "%d", &n); err != nil {
+					t.Fatal(err)
+				}
 				if n < next {
 					t.Fatalf("%s: finding %d comes after %d", rule.ID, n, next)
 				}
@@ -318,5 +320,12 @@ func TestSpillKeepsOrder(t *testing.T) {
 		if next == 0 {
 			t.Errorf("%s: no findings", rule.ID)
 		}
+	}
+}
+
+func put(t *testing.T, w io.Writer, text string) {
+	t.Helper()
+	if _, err := io.WriteString(w, text); err != nil {
+		t.Error(err)
 	}
 }

@@ -304,7 +304,7 @@ func partial() script {
 // hostile is a run whose every text tries to be more than text.
 func hostile() script {
 	const (
-		clear  = "\x1b[2J\x1b[1;31mowned\x1b[0m"
+		erase  = "\x1b[2J\x1b[1;31mowned\x1b[0m"
 		link   = "\x1b]8;;http://evil.example\x07click\x1b]8;;\x07"
 		bidi   = "safe\u202egnp.exe\u2066\u200b\u00ad"
 		c1     = "\u009b31m\u0085next\u007f"
@@ -316,18 +316,18 @@ func hostile() script {
 	)
 	s := script{run: newRun(), failOn: finding.High}
 	s.run.Version = "0.1.0\x1b[31m"
-	s.run.OrganizationID = "o-" + clear
+	s.run.OrganizationID = "o-" + erase
 	s.run.Complete = false
-	s.run.Targets[0].AccountName = clear + bidi
+	s.run.Targets[0].AccountName = erase + bidi
 	s.run.Targets[2].AccountName = wide
 	s.run.Targets = append(s.run.Targets, Target{Account: "666677778888", AccountName: lines, Status: snapshot.StatusSkipped, Reason: link + c1})
-	s.run.Targets = append(s.run.Targets, Target{Account: "666677778889", AccountName: broken, Region: "eu-west-1", Status: snapshot.StatusFailed, Reason: wide + clear})
-	s.run.Rules[0].Title = clear + markup
+	s.run.Targets = append(s.run.Targets, Target{Account: "666677778889", AccountName: broken, Region: "eu-west-1", Status: snapshot.StatusFailed, Reason: wide + erase})
+	s.run.Rules[0].Title = erase + markup
 	s.run.Rules[2].Title = wide
 	s.run.Rules[6].Remediation = lines + bidi
 	s.run.Rules = append(s.run.Rules, finding.Rule{ID: "rule\x1b[7m-" + strings.Repeat("long", 30), Title: zalgo, Description: broken, Severity: finding.High, Scope: finding.ScopeImage})
 	name := strings.Repeat("a", 200)
-	for _, text := range []string{clear, link, bidi, c1, broken, lines, zalgo, wide, markup, strings.Repeat("漢", 90), strings.Repeat("x", 300), "", " ", "   lead and trail   "} {
+	for _, text := range []string{erase, link, bidi, c1, broken, lines, zalgo, wide, markup, strings.Repeat("漢", 90), strings.Repeat("x", 300), "", " ", "   lead and trail   "} {
 		s.found("111122223333/eu-west-1/"+name, "access-outside-organization", text)
 		s.found("222233334444/eu-west-1/"+text+"!", "external-push", text)
 		f := s.found("222233334444/eu-west-1/"+text+"!", s.run.Rules[len(s.run.Rules)-1].ID, text)

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,10 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ecraudit/ecraudit/internal/finding"
-	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 // document is the json format as a reader of ours may declare it.
@@ -199,7 +201,7 @@ func everyField() script {
 	s.run.Targets = s.run.Targets[:1]
 	s.run.Targets[0].Reason = "why"
 	s.run.Rules = s.run.Rules[:1]
-	s.run.Rules[0].Needs = nil
+	s.run.Rules[0].Needs, s.run.Rules[0].Uses = nil, []string{string(snapshot.NeedReplication)}
 	for _, needs := range [][]snapshot.Need{{snapshot.NeedRepositories}, snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds()} {
 		for _, need := range needs {
 			s.run.Rules[0].Needs = append(s.run.Rules[0].Needs, string(need))
@@ -231,7 +233,7 @@ func emptyFields(v reflect.Value, name string) []string {
 	var empty []string
 	switch v.Kind() {
 	case reflect.Struct:
-		if _, ok := v.Interface().(time.Time); ok {
+		if _, ok := reflect.TypeAssert[time.Time](v); ok {
 			return nil
 		}
 		for i := range v.NumField() {
@@ -408,7 +410,7 @@ func TestReplayRefuses(t *testing.T) {
 func TestReplayReturnsErrors(t *testing.T) {
 	doc := written(t, "json", typical(), Options{})
 	want := fmt.Errorf("no more")
-	if err := Replay(bytes.NewReader(doc), &recorder{fail: want}); err != want {
+	if err := Replay(bytes.NewReader(doc), &recorder{fail: want}); !errors.Is(err, want) {
 		t.Errorf("the handler's error became %v", err)
 	}
 	if err := Replay(io.MultiReader(bytes.NewReader(doc[:9000]), failingReader{want}), &recorder{}); err == nil || !strings.Contains(err.Error(), "no more") {
@@ -421,9 +423,9 @@ type recorder struct {
 	fail  error // what Finding returns
 }
 
-func (r *recorder) Begin(Run) error               { return nil }
+func (*recorder) Begin(Run) error                 { return nil }
 func (r *recorder) Finding(finding.Finding) error { return r.fail }
-func (r *recorder) Gap(snapshot.Gap) error        { return nil }
+func (*recorder) Gap(snapshot.Gap) error          { return nil }
 func (r *recorder) End(Summary) error             { r.ended = true; return nil }
 
 type failingReader struct{ err error }

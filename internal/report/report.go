@@ -68,7 +68,7 @@ type Summary struct {
 	ByRule       map[string]Counts `json:"by_rule"`     // every active rule is present
 	FailOn       string            `json:"fail_on"`     // a severity, or "none"
 	Failing      int               `json:"failing"`     // findings with status fail at or above FailOn
-	Undecided    int               `json:"undecided"`   // findings with status unknown at or above FailOn
+	Undecided    int               `json:"undecided"`   // findings with status unknown at or above FailOn, and rules that failed
 	Complete     bool              `json:"complete"`
 	ExitCode     int               `json:"exit_code"`
 }

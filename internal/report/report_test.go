@@ -201,7 +201,7 @@ func TestIncompleteNeverLooksClean(t *testing.T) {
 		t.Errorf("a clean run does not say so:\n%s", out)
 	}
 	empty := script{run: Run{Complete: true}}
-	if out := string(written(t, "table", empty, Options{Width: 120})); !strings.Contains(out, "nothing to judge") {
+	if out := string(written(t, "table", empty, Options{Width: 120})); !strings.Contains(out, "There is no repository") {
 		t.Errorf("a run without repositories does not say so:\n%s", out)
 	}
 }

@@ -65,6 +65,9 @@ func (t *table) Begin(run Run) error {
 	}
 	t.write(span{}, 0, title...)
 	t.write(span{}, 0, span{t.audited(), plain})
+	if run.OrganizationUnread != "" {
+		t.write(span{}, 0, span{"The organization is not known in full, and what depends on it neither: ", bold}, span{Printable(run.OrganizationUnread), plain})
+	}
 	return t.out.err()
 }
 
@@ -242,7 +245,9 @@ func (t *table) coverage(s Summary, complete bool) []span {
 		}
 		return []span{{"NOT complete", alarm}, {": " + strings.Join(why, ", ") + ". ", plain}}
 	case s.Repositories == 0:
-		return []span{{"There was nothing to judge. ", bold}}
+		return []span{{"There is no repository. ", bold}}
+	case t.run.OrganizationUnread != "":
+		return []span{{"Everything was read but the organization. ", plain}}
 	default:
 		return []span{{"Everything was read. ", plain}}
 	}

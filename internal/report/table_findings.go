@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
@@ -190,7 +191,7 @@ func (t *table) single(s *section, f *finding.Finding) {
 // entry typesets one item of a section: "place: what: message".
 func (t *table) entry(s *section, f *finding.Finding, place []span, what string) {
 	gutter := span{"  ", plain}
-	spans := append(place, span{": ", dim})
+	spans := slices.Concat(place, []span{{": ", dim}})
 	if what != "" {
 		spans = append(spans, span{what + ": ", plain})
 	}

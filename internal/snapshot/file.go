@@ -27,6 +27,7 @@ const (
 	FileSchema  = "ecraudit.snapshot/v1"
 	fileVersion = 1
 	imagesPage  = 1000
+	fileWindow  = 1 << 20 // bytes that compression looks back: more takes memory and gains little
 )
 
 // Header opens a snapshot file.
@@ -73,7 +74,7 @@ func NewWriter(header Header) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest))
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(fileWindow))
 	if err != nil {
 		return nil, errors.Join(err, spool.Close())
 	}
@@ -123,7 +124,7 @@ func (w *Writer) Done(t TargetResult) error {
 func (w *Writer) Write(to io.Writer, interrupted bool) error {
 	w.header.Interrupted = interrupted
 	slices.SortFunc(w.header.Targets, func(a, b TargetResult) int { return a.Target.Compare(b.Target) })
-	compressed, err := zstd.NewWriter(to, zstd.WithEncoderLevel(zstd.SpeedDefault))
+	compressed, err := zstd.NewWriter(to, zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(fileWindow))
 	if err != nil {
 		return err
 	}
@@ -131,7 +132,7 @@ func (w *Writer) Write(to io.Writer, interrupted bool) error {
 	if err := writeLine(lines, record{Header: &w.header}); err != nil {
 		return err
 	}
-	decoder, err := zstd.NewReader(nil)
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1))
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (s *Spool) Put(target Target, repository string, data []byte) error {
 		return s.failed
 	}
 	if _, err := s.file.WriteAt(data, s.end); err != nil {
-		s.failed = fmt.Errorf("writing the temporary file %s: %w; free space, or set TMPDIR to a larger disk", s.file.Name(), cause(err))
+		s.failed = fmt.Errorf("writing the temporary file %s: %w; free space, or set TMPDIR to a larger disk", s.file.Name(), Cause(err))
 		return s.failed
 	}
 	s.chunks[target] = append(s.chunks[target], chunk{repository, s.end, len(data)})
@@ -74,7 +74,7 @@ func (s *Spool) EachOf(target Target, f func(repository string, data []byte) err
 	for _, c := range chunks {
 		buffer = slices.Grow(buffer[:0], c.length)[:c.length]
 		if _, err := s.file.ReadAt(buffer, c.offset); err != nil {
-			return fmt.Errorf("reading the temporary file %s back: %w", s.file.Name(), cause(err))
+			return fmt.Errorf("reading the temporary file %s back: %w", s.file.Name(), Cause(err))
 		}
 		if err := f(c.repository, buffer); err != nil {
 			return err
@@ -97,8 +97,8 @@ func (s *Spool) Close() error {
 	return errors.Join(s.file.Close(), os.Remove(s.file.Name()))
 }
 
-// cause drops the path that os errors repeat.
-func cause(err error) error {
+// Cause drops the operation and path that errors of package os repeat.
+func Cause(err error) error {
 	if path := (*os.PathError)(nil); errors.As(err, &path) {
 		return path.Err
 	}

@@ -156,7 +156,7 @@ func (b *builder) explore() error {
 	if _, err := b.intern(); err != nil {
 		return err
 	}
-	for s := 0; s < len(b.states); s++ {
+	for s := 0; s < len(b.states); s++ { //nolint:intrange // the list grows meanwhile
 		b.accept = append(b.accept, b.acceptsAtEnd(b.states[s]))
 		for _, letter := range b.letters {
 			b.step(b.states[s], letter)
@@ -237,7 +237,7 @@ func (b *builder) resolve(s subset, letter rune) (pcs []uint32, matched bool) {
 	for _, pc := range s.pcs {
 		b.mark[pc] = b.round
 	}
-	for i := 0; i < len(b.scratch.pcs); i++ {
+	for i := 0; i < len(b.scratch.pcs); i++ { //nolint:intrange // the list grows meanwhile
 		inst := &b.prog.Inst[b.scratch.pcs[i]]
 		if inst.Op == syntax.InstEmptyWidth && syntax.EmptyOp(inst.Arg)&^holds == 0 {
 			b.add(inst.Out)
