@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/ecraudit/ecraudit/internal/audit"
+	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/report"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// auditFlags are the flags of an audit.
+type auditFlags struct {
+	ruleFlags
+	targetFlags
+	reportFlags
+	snapshot string
+}
+
+// reportFlags say how results are shown and when they fail.
+type reportFlags struct {
+	format          string
+	output          string
+	all             bool
+	failOn          string
+	allowIncomplete bool
+}
+
+func (f *reportFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.format, "format", "table", "`FORMAT` of the report: table, json or ndjson")
+	flags.StringVarP(&f.output, "output", "o", "", "`FILE` to write the report to, instead of standard output")
+	flags.BoolVar(&f.all, "all", false, "list every image finding in the table")
+	flags.StringVar(&f.failOn, "fail-on", "high", "lowest `SEVERITY` that makes the exit code 2: critical, high, medium, low, info or none")
+	flags.BoolVar(&f.allowIncomplete, "allow-incomplete", false, "exit with 0 even when something could not be read or decided")
+}
+
+func (f *reportFlags) check() error {
+	if err := oneOf("--format", f.format, report.Formats()); err != nil {
+		return err
+	}
+	return oneOf("--fail-on", f.failOn, failOnNames())
+}
+
+func newAudit(s streams) *cobra.Command {
+	var f auditFlags
+	command := &cobra.Command{
+		Use:   "audit",
+		Short: "Judge registries, repositories and images with the rules",
+		Long: `Collects what the active rules need from AWS, or reads it from a snapshot, and
+reports what the rules find. It only reads.
+
+` + exitCodes,
+		Example: `  ecraudit audit
+  ecraudit audit --org --role-name ecraudit-reader --regions all
+  ecraudit audit --org --role-name ecraudit-reader --regions all --fail-on high --format json -o report.json
+  ecraudit audit --accounts 111122223333,444455556666 --role-name ecraudit-reader --regions eu-west-1,us-east-1
+  ecraudit audit --ou ou-ab12-11111111 --exclude-accounts 444455556666 --role-name ecraudit-reader
+  ecraudit audit --snapshot org.snapshot`,
+		Args: noArguments,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return runAudit(command.Context(), &f, command.Flags(), s)
+		},
+	}
+	f.ruleFlags.add(command.Flags())
+	f.targetFlags.add(command.Flags())
+	f.reportFlags.add(command.Flags())
+	command.Flags().StringVar(&f.snapshot, "snapshot", "", "judge this snapshot `FILE` instead of asking AWS")
+	complete(command, "format", report.Formats())
+	complete(command, "fail-on", failOnNames())
+	return command
+}
+
+// awsFlags are those that mean nothing where a snapshot is judged.
+var awsFlags = []string{
+	"org", "ou", "accounts", "exclude-accounts", "regions", "role-name", "external-id", "session-name", "hub-role-arn",
+	"profile", "concurrency", "retry-for", "call-timeout",
+}
+
+func runAudit(ctx context.Context, f *auditFlags, flags *pflag.FlagSet, s streams) error {
+	if err := f.reportFlags.check(); err != nil {
+		return err
+	}
+	if err := f.targetFlags.check(); err != nil {
+		return err
+	}
+	if f.snapshot == "" {
+		code, err := f.auditAWS(ctx, s)
+		return ended(code, err)
+	}
+	for _, name := range awsFlags {
+		if flags.Changed(name) {
+			return fmt.Errorf("--%s means nothing with --snapshot: what was collected is in the file", name)
+		}
+	}
+	code, err := f.auditSnapshot(ctx, s)
+	return ended(code, err)
+}
+
+func ended(code int, err error) error {
+	if err != nil || code == audit.ExitClean {
+		return err
+	}
+	return exit(code)
+}
+
+// auditAWS collects and judges at once.
+func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
+	c, rules, err := f.load()
+	if err != nil {
+		return 0, err
+	}
+	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: time.Now().UTC()})
+	if err != nil {
+		return 0, err
+	}
+	return f.judge(ctx, engine, s, func(a *audit.Audit) error {
+		options := f.collectOptions(c, engine, s.err)
+		stop := f.showProgress(s.err, options.Stats)
+		defer stop()
+		return collect.Run(ctx, options, a)
+	})
+}
+
+// auditSnapshot judges what was collected before.
+func (f *auditFlags) auditSnapshot(ctx context.Context, s streams) (int, error) {
+	c, rules, err := f.load()
+	if err != nil {
+		return 0, err
+	}
+	file, err := os.Open(f.snapshot)
+	if err != nil {
+		return 0, fmt.Errorf("--snapshot: %s: %w; make one with: ecraudit snapshot -o FILE", f.snapshot, snapshot.Cause(err))
+	}
+	defer file.Close()
+	reader, err := snapshot.NewReader(file, f.snapshot)
+	if err != nil {
+		return 0, err
+	}
+	defer reader.Close()
+	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: reader.Header.Clock})
+	if err != nil {
+		return 0, err
+	}
+	if err := covers(reader.Header, engine.Needs(), f.snapshot); err != nil {
+		return 0, err
+	}
+	return f.judge(ctx, engine, s, func(a *audit.Audit) error {
+		return a.Snapshot(ctx, reader)
+	})
+}
+
+// covers refuses to judge a snapshot by rules for which it was not collected.
+func covers(header snapshot.Header, needs snapshot.Needs, path string) error {
+	collected := snapshot.Needs{}
+	for _, need := range header.Needs {
+		collected[need] = true
+	}
+	for need := range needs {
+		if !collected[need] {
+			return fmt.Errorf("%s was collected without %s, which the active rules need: collect it again with the same --config and --rules, or turn those rules off", path, need)
+		}
+	}
+	return nil
+}
+
+// judge runs an audit from any source and writes its report.
+func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s streams, source func(*audit.Audit) error) (code int, err error) {
+	out, err := openOutput(f.output, s.out)
+	if err != nil {
+		return 0, err
+	}
+	defer out.Abort()
+	a, err := audit.New(engine)
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	sourceErr := source(a)
+	interrupted := ctx.Err() != nil
+	if sourceErr != nil && !interrupted {
+		return 0, sourceErr
+	}
+	handler, err := report.New(f.format, out, f.tableOptions(s.out))
+	if err != nil {
+		return 0, err
+	}
+	defer report.Close(handler)
+	options := audit.Options{Version: version, FailOn: f.failOn, AllowIncomplete: f.allowIncomplete}
+	code, err = a.Finish(context.WithoutCancel(ctx), handler, options, interrupted)
+	if err != nil {
+		return 0, err
+	}
+	return code, out.Commit()
+}
+
+// output is where a report goes: a file that appears when it is whole, or a
+// stream.
+type output interface {
+	io.Writer
+	Commit() error
+	Abort()
+}
+
+type stream struct{ io.Writer }
+
+func (stream) Commit() error { return nil }
+func (stream) Abort()        {}
+
+func openOutput(path string, stdout io.Writer) (output, error) {
+	if path == "" || path == "-" {
+		return stream{stdout}, nil
+	}
+	file, err := report.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+// tableOptions fit the table to the terminal it is shown on.
+func (f *reportFlags) tableOptions(stdout io.Writer) report.Options {
+	o := report.Options{All: f.all}
+	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil {
+		o.Width = columns
+	}
+	file, ok := stdout.(*os.File)
+	if !ok || f.output != "" || !term.IsTerminal(int(file.Fd())) {
+		return o
+	}
+	if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
+		o.Width = columns
+	}
+	o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
+	return o
+}

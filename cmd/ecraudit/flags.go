@@ -1,0 +1,142 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// ruleFlags say which rules run, with which settings.
+type ruleFlags struct {
+	config string
+	rules  []string
+}
+
+func (f *ruleFlags) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.config, "config", "", "configuration `FILE` (default: ecraudit.yaml in the working directory, if there is one)")
+	flags.StringSliceVar(&f.rules, "rules", nil, "`PATHS` of files or folders of additional rules")
+}
+
+// load reads the configuration and the rules, and checks them against each other.
+func (f *ruleFlags) load() (*config.Config, *evaluate.Rules, error) {
+	c, err := f.loadConfig()
+	if err != nil {
+		return nil, nil, err
+	}
+	rules, err := evaluate.LoadRules(slices.Concat(c.RulePaths, f.rules))
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, rules, c.ValidateRules(rules.IDs())
+}
+
+func (f *ruleFlags) loadConfig() (*config.Config, error) {
+	if f.config != "" {
+		return config.Load(f.config)
+	}
+	if path, ok := config.Find("."); ok {
+		return config.Load(path)
+	}
+	return config.Default(), nil
+}
+
+// targetFlags say what to collect, as whom and how fast.
+type targetFlags struct {
+	options  collect.Options
+	progress bool
+	verbose  bool
+}
+
+func (f *targetFlags) add(flags *pflag.FlagSet) {
+	o := &f.options
+	flags.BoolVar(&o.Selection.Organization, "org", false, "every active account of the organization")
+	flags.StringSliceVar(&o.Selection.Units, "ou", nil, "every active account in these organizational units (`IDS`) and below")
+	flags.StringSliceVar(&o.Selection.Accounts, "accounts", nil, "these accounts (`IDS`)")
+	flags.StringSliceVar(&o.Selection.Exclude, "exclude-accounts", nil, "never these accounts (`IDS`)")
+	flags.StringSliceVar(&o.Regions, "regions", nil, "`NAMES` of regions, or all: those that each account has enabled (default: the ambient region)")
+	flags.StringVar(&o.Roles.Name, "role-name", "", "`NAME` of the role to assume in every account but the caller's own")
+	flags.StringVar(&o.Roles.ExternalID, "external-id", "", "external `ID` that the role demands")
+	flags.StringVar(&o.Roles.SessionName, "session-name", "", "`NAME` of the role sessions (default: ecraudit)")
+	flags.StringVar(&o.Roles.HubARN, "hub-role-arn", "", "`ARN` of a role to assume first; the other roles are assumed from it")
+	flags.StringVar(&o.Profile, "profile", "", "`NAME` of the profile in the shared AWS configuration")
+	flags.IntVar(&o.Concurrency, "concurrency", collect.DefaultConcurrency, "`NUMBER` of AWS calls at once")
+	flags.DurationVar(&o.Patience, "retry-for", collect.DefaultPatience, "how long (`DURATION`) an operation that only fails is retried before it becomes a gap")
+	flags.DurationVar(&o.CallTimeout, "call-timeout", collect.DefaultCallTimeout, "how long (`DURATION`) to wait for one answer of AWS")
+	flags.BoolVar(&f.progress, "progress", false, "show progress even where standard error is no terminal")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log each slow or retried call to standard error")
+}
+
+// check refuses numbers that cannot be meant.
+func (f *targetFlags) check() error {
+	o := f.options
+	switch {
+	case o.Concurrency < 1 || o.Concurrency > 1000:
+		return fmt.Errorf("--concurrency %d: use a number from 1 to 1000", o.Concurrency)
+	case o.Patience < 0:
+		return fmt.Errorf("--retry-for %s: use a duration such as 30s, or 0s for no retry", o.Patience)
+	case o.CallTimeout < time.Millisecond:
+		return fmt.Errorf("--call-timeout %s: use a duration such as 30s", o.CallTimeout)
+	}
+	return nil
+}
+
+// collectOptions completes the options for an engine's needs.
+func (f *targetFlags) collectOptions(c *config.Config, engine *evaluate.Engine, stderr io.Writer) collect.Options {
+	o := f.options
+	o.Needs, o.ReleaseTag = engine.Needs(), engine.ReleaseTag
+	o.Organization = configured(c.Organization)
+	o.Stats = &collect.Stats{}
+	o.Log = slog.New(slog.DiscardHandler)
+	if f.verbose {
+		o.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	}
+	return o
+}
+
+func configured(o config.Organization) snapshot.Organization {
+	known := snapshot.Organization{ID: o.ID}
+	for _, id := range o.Accounts {
+		known.Accounts = append(known.Accounts, snapshot.Account{ID: id})
+	}
+	slices.SortFunc(known.Accounts, func(a, b snapshot.Account) int { return strings.Compare(a.ID, b.ID) })
+	return known
+}
+
+// oneOf returns an error that names the nearest valid value.
+func oneOf(flag, value string, valid []string) error {
+	if slices.Contains(valid, value) {
+		return nil
+	}
+	hint := ""
+	if nearest, ok := config.Nearest(value, valid); ok {
+		hint = fmt.Sprintf("; did you mean %q?", nearest)
+	}
+	return fmt.Errorf("%s: %q is not one of %s%s", flag, value, strings.Join(valid, ", "), hint)
+}
+
+func failOnNames() []string { return append(finding.SeverityNames(), "none") }
+
+func flagNames(command *cobra.Command) (names []string) {
+	command.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return names
+}
+
+// complete offers fixed values for a flag on the shell's command line.
+func complete(command *cobra.Command, flag string, values []string) {
+	err := command.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	if err != nil {
+		panic(err) // a flag that does not exist
+	}
+}

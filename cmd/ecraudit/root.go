@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/report"
+)
+
+// streams are where a command writes: results to out, everything else to err.
+type streams struct{ out, err io.Writer }
+
+// exitError is a usage or internal error.
+const exitError = 1
+
+// exit carries an exit code that is not an error out of a command.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// run executes one command line and returns its exit code.
+func run(ctx context.Context, args []string, s streams) int {
+	root := newRoot(s)
+	root.SetArgs(args)
+	root.SetOut(s.out)
+	root.SetErr(s.err)
+	err := root.ExecuteContext(ctx)
+	var code exit
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &code):
+		return int(code)
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintln(s.err, "ecraudit: interrupted")
+		return exitError
+	}
+	fmt.Fprintln(s.err, errorText(err))
+	return exitError
+}
+
+// errorText is an error as people see it: one problem a line, with nothing in
+// it that a terminal would obey.
+func errorText(err error) string {
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = "ecraudit: " + report.Printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+const exitCodes = `Exit codes:
+  0  everything was read, and nothing is at or above --fail-on
+  1  usage or internal error
+  2  findings at or above --fail-on
+  3  nothing to fail on, but incomplete: something could not be read, or a rule
+     at or above --fail-on could not tell (--allow-incomplete makes it 0)`
+
+func newRoot(s streams) *cobra.Command {
+	audit := newAudit(s)
+	root := &cobra.Command{
+		Use:   "ecraudit",
+		Short: "Audit the Amazon ECR registries of an AWS organization",
+		Long: `ecraudit reads the Amazon ECR registries of an AWS organization, judges them
+with Rego rules and prints what is wrong. It only reads.
+
+Without a command it audits the account and region of the ambient credentials.
+
+` + exitCodes,
+		Example: audit.Example,
+		Args:    noArguments,
+		RunE:    audit.RunE,
+		Version: version,
+
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.Flags().AddFlagSet(audit.Flags())
+	root.SetVersionTemplate(versionText())
+	root.SetFlagErrorFunc(explainFlag)
+	root.AddCommand(audit, newSnapshot(s), newRules(s), newDemo(s), newVersion(s))
+	return root
+}
+
+// noArguments refuses arguments; of the program itself they are commands that
+// do not exist.
+func noArguments(command *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case command.HasParent():
+		return fmt.Errorf("%s takes no arguments: %q is one too many; see %s --help", command.CommandPath(), args[0], command.CommandPath())
+	}
+	var names []string
+	for _, c := range command.Commands() {
+		names = append(names, c.Name())
+	}
+	return oneOf("command", args[0], names)
+}
+
+// explainFlag adds the nearest right name to an unknown flag.
+func explainFlag(command *cobra.Command, err error) error {
+	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if strings.Contains(err.Error(), "missing unit in duration") {
+		return fmt.Errorf("%w: add one, as in 5s or 2m", err)
+	}
+	if !unknown {
+		return fmt.Errorf("%w; see %s --help", err, command.CommandPath())
+	}
+	if nearest, ok := config.Nearest(name, flagNames(command)); ok {
+		return fmt.Errorf("unknown flag --%s: did you mean --%s?", name, nearest)
+	}
+	return fmt.Errorf("unknown flag --%s; see %s --help", name, command.CommandPath())
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/olekukonko/tablewriter"
+	"github.com/olekukonko/tablewriter/renderer"
+	"github.com/olekukonko/tablewriter/tw"
+	"github.com/spf13/cobra"
+
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/finding"
+)
+
+func newRules(s streams) *cobra.Command {
+	var f ruleFlags
+	var format string
+	command := &cobra.Command{
+		Use:   "rules",
+		Short: "List the rules: id, severity, scope, title",
+		Example: `  ecraudit rules
+  ecraudit rules --rules my-rules/ --format json`,
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			if err := oneOf("--format", format, []string{"table", "json"}); err != nil {
+				return err
+			}
+			c, rules, err := f.load()
+			if err != nil {
+				return err
+			}
+			listed := listRules(c, rules)
+			if format == "json" {
+				encoder := json.NewEncoder(s.out)
+				encoder.SetIndent("", "  ")
+				encoder.SetEscapeHTML(false)
+				return encoder.Encode(listed)
+			}
+			return showRules(s, listed)
+		},
+	}
+	f.add(command.Flags())
+	command.Flags().StringVar(&format, "format", "table", "`FORMAT`: table or json")
+	complete(command, "format", []string{"table", "json"})
+	return command
+}
+
+// listedRule is a rule as the configuration leaves it.
+type listedRule struct {
+	finding.Rule
+	Enabled bool `json:"enabled"`
+}
+
+func listRules(c *config.Config, rules *evaluate.Rules) []listedRule {
+	everywhere := c.For(config.Resource{})
+	listed := make([]listedRule, len(rules.All))
+	for i, rule := range rules.All {
+		listed[i] = listedRule{rule.Rule, c.MayRun(rule.ID)}
+		listed[i].Severity = everywhere.Severity(rule.ID, rule.Severity)
+	}
+	return listed
+}
+
+func showRules(s streams, rules []listedRule) error {
+	table := tablewriter.NewTable(s.out,
+		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{Borders: tw.BorderNone, Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.Lines{ShowHeaderLine: tw.Off}}})),
+		tablewriter.WithHeaderAlignment(tw.AlignLeft), tablewriter.WithRowAlignment(tw.AlignLeft),
+		tablewriter.WithRowAutoWrap(tw.WrapNone), tablewriter.WithPadding(tw.Padding{Right: "  "}), tablewriter.WithTrimSpace(tw.Off),
+	)
+	table.Header("ID", "SEVERITY", "SCOPE", "TITLE")
+	for _, rule := range rules {
+		severity := rule.Severity.String()
+		if !rule.Enabled {
+			severity = "off"
+		}
+		if err := table.Append(rule.ID, severity, string(rule.Scope), rule.Title); err != nil {
+			return fmt.Errorf("listing the rules: %w", err)
+		}
+	}
+	return table.Render()
+}
