@@ -184,9 +184,9 @@ func (p *principal) uncertain(covers truth) string {
 }
 
 func verdict(answers map[*scope]answer, docs Documents) Verdict {
-	all, any, reasons := certain, never, []string{}
+	worst, best, reasons := certain, never, []string{}
 	for _, a := range answers {
-		all, any = min(all, a.how), max(any, a.how)
+		worst, best = min(worst, a.how), max(best, a.how)
 		if a.reason != "" {
 			reasons = append(reasons, a.reason)
 		}
@@ -197,9 +197,9 @@ func verdict(answers map[*scope]answer, docs Documents) Verdict {
 	switch {
 	case unread:
 		return Verdict{"unknown", "the registry policy could not be read: " + docs.RegistryUnread}
-	case all == certain && any == certain:
+	case worst == certain && best == certain:
 		return Verdict{"yes", ""}
-	case any == never:
+	case best == never:
 		return Verdict{"no", reason}
 	case reason == "":
 		reason = "it is not known to which organization the account belongs"

@@ -372,7 +372,7 @@ func (t *test) matchesPattern(o *operand, pattern glob, value string) truth {
 }
 
 func matchesARN(pattern glob, value string) bool {
-	values, patterns := strings.SplitN(value, ":", 6), pattern.cut(6)
+	values, patterns := strings.SplitN(value, ":", 6), pattern.cut()
 	if len(values) != len(patterns) {
 		return false
 	}
@@ -388,7 +388,7 @@ func matchesARN(pattern glob, value string) bool {
 // ARNs matches: nothing of an account that it does not name.
 func oddMatch(pattern glob, value string) truth {
 	arn, ok := parseARN(value)
-	parts := pattern.cut(6)
+	parts := pattern.cut()
 	if ok && len(parts) == 6 && parts[4].fixed() && parts[4].String() != arn.account {
 		return no
 	}

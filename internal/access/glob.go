@@ -1,6 +1,7 @@
 package access
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -108,20 +109,23 @@ func (g glob) head() glob {
 }
 
 func (g glob) tail() glob {
-	for i := len(g) - 1; i >= 0; i-- {
-		if g[i] == anyRun {
+	for i, r := range slices.Backward(g) {
+		if r == anyRun {
 			return g[i+1:]
 		}
 	}
 	return g
 }
 
-// cut splits the pattern at its colons into at most n parts.
-func (g glob) cut(n int) []glob {
+// arnParts is how many parts an ARN has; the last may have colons of its own.
+const arnParts = 6
+
+// cut splits the pattern at its colons into the parts of an ARN.
+func (g glob) cut() []glob {
 	var parts []glob
 	from := 0
 	for i, r := range g {
-		if r == ':' && len(parts) < n-1 {
+		if r == ':' && len(parts) < arnParts-1 {
 			parts = append(parts, g[from:i])
 			from = i + 1
 		}

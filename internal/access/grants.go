@@ -288,14 +288,24 @@ func (b *builder) admitted(doubt string) ([]found, []admission) {
 // needs somebody to act for, and those are listed.
 func (b *builder) services() {
 	b.service(filler+".amazonaws.com", "any service")
-	if len(b.grants) > 0 {
-		return
-	}
+	anybody := b.grants
 	names := slices.Clone(b.world.services)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
+		before := len(b.grants)
 		b.service(name, "service "+name)
+		if sameBut(anybody, b.grants[before:]) {
+			b.grants = b.grants[:before]
+		}
 	}
+}
+
+// sameBut compares grants but for whom they are for.
+func sameBut(a, b []Grant) bool {
+	return slices.EqualFunc(a, b, func(x, y Grant) bool {
+		x.Principal = y.Principal
+		return compareGrants(x, y) == 0 && x.Account == y.Account
+	})
 }
 
 // everyone words who a wildcard is for.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -88,10 +89,8 @@ func (r *jsonReader) name(n *node) error {
 	if err != nil {
 		return err
 	}
-	for _, other := range n.names {
-		if other == name {
-			return fmt.Errorf("the member %q stands twice in one object", name)
-		}
+	if slices.Contains(n.names, name) {
+		return fmt.Errorf("the member %q stands twice in one object", name)
 	}
 	if len(n.names) > 1000 {
 		return errors.New("an object has more than 1000 members")

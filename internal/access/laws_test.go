@@ -252,7 +252,7 @@ func everybody() []someone {
 			rank = 3
 		}
 		for _, home := range homes[account] {
-			for _, entity := range []string{"role/x", "role/y", "user/bob", "user/eve", "root"} {
+			for _, entity := range []string{"role/x", "role/y", "user/bob", "user/ben", "user/eve", "root"} {
 				list = append(list, someone{account: account, entity: entity, home: home, rank: rank})
 			}
 			for _, service := range []string{"lambda.amazonaws.com", "codebuild.amazonaws.com", "other.amazonaws.com"} {
@@ -268,7 +268,7 @@ func everybody() []someone {
 func (w someone) requests(asked func(key string) bool) []request {
 	keys := map[string]string{"aws:resourceaccount": ownAccount, "aws:resourceorgid": ownOrgID, "aws:principalisawsservice": "false"}
 	free := map[string][]string{
-		"example:key": {"", "a", "*"}, "aws:sourcevpce": {"", "vpce-1", "vpce-2", "vpce-*"}, "aws:sourceip": {"", "203.0.113.5", "8.8.8.8", "198.51.100.9"}, "aws:securetransport": {"true", "false"},
+		"example:key": {"", "a", "b", "*"}, "aws:sourcevpce": {"", "vpce-1", "vpce-2", "vpce-*"}, "aws:sourceip": {"", "203.0.113.5", "8.8.8.8", "198.51.100.9", "2600::1"}, "aws:securetransport": {"true", "false"},
 	}
 	set := func(key, value string) {
 		if value != "" {
@@ -277,12 +277,12 @@ func (w someone) requests(asked func(key string) bool) []request {
 	}
 	home := w.home
 	if w.service != "" {
-		keys["aws:principalisawsservice"], keys["aws:principalaccount"], keys["aws:principalarn"] = "true", "internal", "arn:aws:iam::internal:x"
-		keys["aws:principaltype"] = "internal"
+		keys["aws:principalisawsservice"] = "true"
+		free["aws:principalaccount"], free["aws:principalarn"], free["aws:principaltype"] = []string{"", "internal"}, []string{"", "arn:aws:iam::internal:x"}, []string{"", "internal"}
 		keys["aws:sourceaccount"] = w.source
 		set("aws:sourceorgid", home[0])
 		host, _, _ := strings.Cut(w.service, ".")
-		free["aws:sourcearn"] = []string{"", "arn:aws:" + host + ":eu-west-1:" + w.source + ":function:f", "arn:aws:" + host + ":eu-west-1:" + w.source + ":function:g"}
+		free["aws:sourcearn"] = []string{"", "arn:aws:" + host + ":eu-west-1:" + w.source + ":function:f", "arn:aws:" + host + ":eu-west-1:" + w.source + ":function:g", "arn:aws:" + host + ":eu-west-1:" + w.source + ":function:*"}
 	} else {
 		keys["aws:principalaccount"], keys["aws:principalarn"] = w.account, "arn:aws:iam::"+w.account+":"+w.entity
 		set("aws:principalorgid", home[0])

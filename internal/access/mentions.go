@@ -85,7 +85,7 @@ func (m *mentions) test(t *test) (resources []principalPattern) {
 		case accountKey, sourceAccountKey, userIDKey:
 			m.account(shape)
 		case arnKey, ownARNKey, sourceARNKey:
-			parts := shape.cut(6)
+			parts := shape.cut()
 			if len(parts) > 4 {
 				m.account(parts[4])
 			}

@@ -150,6 +150,9 @@ func compare(operator, wanted, actual string) bool {
 	case "StringLike":
 		return like(wanted, actual)
 	case "ArnLike", "ArnEquals":
+		if wanted == "*" {
+			return true
+		}
 		w, a := strings.SplitN(wanted, ":", 6), strings.SplitN(actual, ":", 6)
 		for i := range min(len(w), len(a)) {
 			if !like(w[i], a[i]) {

@@ -160,7 +160,7 @@ func (r *reader) element(s *statement, name string, n node, spoken *actionSet, w
 		s.notPrincipal = name == "NotPrincipal"
 		s.principals, err = r.principals(n)
 	case "Action", "NotAction":
-		*spoken, err = r.actions(s, n, name == "NotAction")
+		*spoken, err = spokenActions(s, n, name == "NotAction")
 	case "Resource", "NotResource":
 		*where, err = r.resources(n, name == "NotResource")
 	case "Condition":
@@ -171,7 +171,7 @@ func (r *reader) element(s *statement, name string, n node, spoken *actionSet, w
 	return err
 }
 
-func (r *reader) actions(s *statement, n node, not bool) (actionSet, error) {
+func spokenActions(s *statement, n node, not bool) (actionSet, error) {
 	patterns, err := n.texts()
 	if err != nil {
 		return 0, err
@@ -270,7 +270,7 @@ func (r *reader) holdsRepository(pattern string) truth {
 	if g.everything() {
 		return yes
 	}
-	parts := g.cut(6)
+	parts := g.cut()
 	if len(parts) < 6 {
 		return maybe
 	}

@@ -208,9 +208,7 @@ func (c *caller) candidates(class keyClass, demands []demand) []candidate {
 		addressCandidates(add, demands)
 		return list
 	case networkKey:
-		for _, text := range []string{"vpc-" + filler, "vpce-" + filler, filler} {
-			add(text, certain)
-		}
+		add(nobodysNetwork(demands[0].test.key), certain)
 	default:
 		add(filler+"zz", certain)
 	}
@@ -230,6 +228,18 @@ func (c *caller) candidates(class keyClass, demands []demand) []candidate {
 		list = pairs(list)
 	}
 	return list
+}
+
+// nobodysNetwork is a value that no document names.
+func nobodysNetwork(key string) string {
+	switch key {
+	case "aws:SourceVpce":
+		return "vpce-" + filler
+	case "aws:SourceVpc", "aws:Ec2InstanceSourceVpc":
+		return "vpc-" + filler
+	default:
+		return filler
+	}
 }
 
 // pairs adds a few requests with two values of the key.
@@ -301,7 +311,7 @@ func (c *caller) arnCandidates(add func(string, certainty), demands []demand) {
 			c.arnsLike(shape, func(text string) {
 				arn, ok := parseARN(text)
 				switch {
-				case !ok && d.test.class == sourceARNKey:
+				case !ok && d.test.class == sourceARNKey, strings.ContainsAny(arn.partition+arn.service+arn.region, "*?"):
 				case !ok: // the name of an identity provider
 					add(text, certain)
 				case arn.account == "" && shape.fixedAccount():
@@ -316,13 +326,13 @@ func (c *caller) arnCandidates(add func(string, certainty), demands []demand) {
 
 // fixedAccount reports whether the fifth part of the pattern has no wildcard.
 func (g glob) fixedAccount() bool {
-	parts := g.cut(6)
+	parts := g.cut()
 	return len(parts) == 6 && parts[4].fixed()
 }
 
 // arnsLike yields ARNs of the caller's account that match the pattern.
 func (c *caller) arnsLike(g glob, yield func(string)) {
-	parts := g.cut(6)
+	parts := g.cut()
 	if len(parts) == 6 {
 		if !parts[4].match(c.scope.account, false) {
 			yield(g.fill(filler, 'q'))

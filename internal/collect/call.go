@@ -110,6 +110,30 @@ func call[T any](ctx context.Context, c *caller, name string, attempt func(conte
 	}
 }
 
+// eachPage calls AWS for one page after the other. fetch gets the token of its
+// page, nil for the first, and returns that of the next; what it notes of a
+// page it must note last, because it is called again after a failure.
+func eachPage(ctx context.Context, c *caller, name string, fetch func(ctx context.Context, token *string) (next *string, err error)) error {
+	var token *string
+	for {
+		next, err := call(ctx, c, name, func(ctx context.Context) (*string, error) { return fetch(ctx, token) })
+		switch {
+		case err != nil:
+			return err
+		case next == nil || *next == "":
+			return nil
+		case again(token, next):
+			return errEndless
+		}
+		token = next
+	}
+}
+
+// again reports whether a page leads to itself.
+func again(token, next *string) bool {
+	return token != nil && next != nil && *token == *next && *next != ""
+}
+
 // once makes one attempt, in one place of the budget.
 func once[T any](ctx context.Context, c *caller, op *operation, name string, attempt func(context.Context) (T, error)) (answer T, err error) {
 	if err := op.refusal(time.Now(), c.patience); err != nil {
@@ -188,4 +212,7 @@ func backoff(n int) time.Duration {
 	return time.Duration(rand.Int64N(int64(step))) + time.Millisecond
 }
 
-var errCallTimeout = errors.New("no answer in time")
+var (
+	errCallTimeout = errors.New("no answer in time")
+	errEndless     = errors.New("AWS gives the same page again and again")
+)

@@ -36,15 +36,13 @@ func (t *repositoryReader) readImages(ctx context.Context) error {
 }
 
 func (t *repositoryReader) listImages(ctx context.Context) ([]snapshot.Image, error) {
-	input := &ecr.DescribeImagesInput{
-		RepositoryName: &t.repository.Name,
-		MaxResults:     aws.Int32(imagePage),
-		Filter:         &ecrtypes.DescribeImagesFilter{ImageStatus: ecrtypes.ImageStatusFilterAny},
-	}
 	var images []snapshot.Image
-	for {
-		page, err := call(ctx, t.caller, "ecr:DescribeImages", func(ctx context.Context) (*ecr.DescribeImagesOutput, error) {
-			return t.ecr.DescribeImages(ctx, input)
+	err := eachPage(ctx, t.caller, "ecr:DescribeImages", func(ctx context.Context, token *string) (*string, error) {
+		page, err := t.ecr.DescribeImages(ctx, &ecr.DescribeImagesInput{
+			RepositoryName: &t.repository.Name,
+			MaxResults:     aws.Int32(imagePage),
+			Filter:         &ecrtypes.DescribeImagesFilter{ImageStatus: ecrtypes.ImageStatusFilterAny},
+			NextToken:      token,
 		})
 		if err != nil {
 			return nil, err
@@ -53,11 +51,9 @@ func (t *repositoryReader) listImages(ctx context.Context) ([]snapshot.Image, er
 		for i := range page.ImageDetails {
 			images = append(images, image(&page.ImageDetails[i]))
 		}
-		if page.NextToken == nil {
-			return images, nil
-		}
-		input.NextToken = page.NextToken
-	}
+		return page.NextToken, nil
+	})
+	return images, err
 }
 
 func image(d *ecrtypes.ImageDetail) snapshot.Image {

@@ -102,23 +102,21 @@ func (d *directory) describe(ctx context.Context) (id, management string, err er
 // accounts lists every account of the organization, sorted by id.
 func (d *directory) accounts(ctx context.Context) ([]snapshot.Account, error) {
 	accounts := []snapshot.Account{}
-	input := &organizations.ListAccountsInput{}
-	for {
-		page, err := call(ctx, d.caller, "organizations:ListAccounts", func(ctx context.Context) (*organizations.ListAccountsOutput, error) {
-			return d.client.ListAccounts(ctx, input)
-		})
+	err := eachPage(ctx, d.caller, "organizations:ListAccounts", func(ctx context.Context, token *string) (*string, error) {
+		page, err := d.client.ListAccounts(ctx, &organizations.ListAccountsInput{NextToken: token})
 		if err != nil {
 			return nil, err
 		}
 		for _, a := range page.Accounts {
 			accounts = append(accounts, member(a))
 		}
-		if page.NextToken == nil {
-			slices.SortFunc(accounts, func(a, b snapshot.Account) int { return cmp.Compare(a.ID, b.ID) })
-			return accounts, nil
-		}
-		input.NextToken = page.NextToken
+		return page.NextToken, nil
+	})
+	if err != nil {
+		return nil, err
 	}
+	slices.SortFunc(accounts, func(a, b snapshot.Account) int { return cmp.Compare(a.ID, b.ID) })
+	return accounts, nil
 }
 
 // member reads the account's State; Status, which State replaced in September
@@ -165,39 +163,29 @@ func (d *directory) below(ctx context.Context, parent string) ([]string, error) 
 }
 
 func (d *directory) accountsOf(ctx context.Context, parent string) (ids []string, err error) {
-	input := &organizations.ListAccountsForParentInput{ParentId: &parent}
-	for {
-		page, err := call(ctx, d.caller, "organizations:ListAccountsForParent", func(ctx context.Context) (*organizations.ListAccountsForParentOutput, error) {
-			return d.client.ListAccountsForParent(ctx, input)
-		})
+	err = eachPage(ctx, d.caller, "organizations:ListAccountsForParent", func(ctx context.Context, token *string) (*string, error) {
+		page, err := d.client.ListAccountsForParent(ctx, &organizations.ListAccountsForParentInput{ParentId: &parent, NextToken: token})
 		if err != nil {
 			return nil, err
 		}
 		for _, a := range page.Accounts {
 			ids = append(ids, aws.ToString(a.Id))
 		}
-		if page.NextToken == nil {
-			return ids, nil
-		}
-		input.NextToken = page.NextToken
-	}
+		return page.NextToken, nil
+	})
+	return ids, err
 }
 
 func (d *directory) unitsOf(ctx context.Context, parent string) (ids []string, err error) {
-	input := &organizations.ListOrganizationalUnitsForParentInput{ParentId: &parent}
-	for {
-		page, err := call(ctx, d.caller, "organizations:ListOrganizationalUnitsForParent", func(ctx context.Context) (*organizations.ListOrganizationalUnitsForParentOutput, error) {
-			return d.client.ListOrganizationalUnitsForParent(ctx, input)
-		})
+	err = eachPage(ctx, d.caller, "organizations:ListOrganizationalUnitsForParent", func(ctx context.Context, token *string) (*string, error) {
+		page, err := d.client.ListOrganizationalUnitsForParent(ctx, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &parent, NextToken: token})
 		if err != nil {
 			return nil, err
 		}
 		for _, unit := range page.OrganizationalUnits {
 			ids = append(ids, aws.ToString(unit.Id))
 		}
-		if page.NextToken == nil {
-			return ids, nil
-		}
-		input.NextToken = page.NextToken
-	}
+		return page.NextToken, nil
+	})
+	return ids, err
 }

@@ -109,14 +109,12 @@ func (s *session) describeRegions(ctx context.Context, c *caller, provider aws.C
 
 func (s *session) listRegions(ctx context.Context, c *caller, provider aws.CredentialsProvider) ([]string, error) {
 	client := account.NewFromConfig(s.config, func(o *account.Options) { o.Credentials = provider })
-	input := &account.ListRegionsInput{
-		MaxResults:              aws.Int32(50),
-		RegionOptStatusContains: []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault},
-	}
 	var regions []string
-	for {
-		page, err := call(ctx, c, "account:ListRegions", func(ctx context.Context) (*account.ListRegionsOutput, error) {
-			return client.ListRegions(ctx, input)
+	err := eachPage(ctx, c, "account:ListRegions", func(ctx context.Context, token *string) (*string, error) {
+		page, err := client.ListRegions(ctx, &account.ListRegionsInput{
+			MaxResults:              aws.Int32(50),
+			RegionOptStatusContains: []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault},
+			NextToken:               token,
 		})
 		if err != nil {
 			return nil, err
@@ -124,10 +122,8 @@ func (s *session) listRegions(ctx context.Context, c *caller, provider aws.Crede
 		for _, r := range page.Regions {
 			regions = append(regions, aws.ToString(r.RegionName))
 		}
-		if page.NextToken == nil {
-			slices.Sort(regions)
-			return regions, nil
-		}
-		input.NextToken = page.NextToken
-	}
+		return page.NextToken, nil
+	})
+	slices.Sort(regions)
+	return regions, err
 }

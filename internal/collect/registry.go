@@ -113,13 +113,10 @@ func (t *reader) replication(ctx context.Context) error {
 }
 
 func (t *reader) pullThroughCache(ctx context.Context) error {
-	input := &ecr.DescribePullThroughCacheRulesInput{MaxResults: aws.Int32(listPage)}
-	for {
-		page, err := call(ctx, t.caller, "ecr:DescribePullThroughCacheRules", func(ctx context.Context) (*ecr.DescribePullThroughCacheRulesOutput, error) {
-			return t.ecr.DescribePullThroughCacheRules(ctx, input)
-		})
+	return eachPage(ctx, t.caller, "ecr:DescribePullThroughCacheRules", func(ctx context.Context, token *string) (*string, error) {
+		page, err := t.ecr.DescribePullThroughCacheRules(ctx, &ecr.DescribePullThroughCacheRulesInput{MaxResults: aws.Int32(listPage), NextToken: token})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, rule := range page.PullThroughCacheRules {
 			t.registry.PullThroughCache = append(t.registry.PullThroughCache, snapshot.PullThroughCacheRule{
@@ -131,30 +128,21 @@ func (t *reader) pullThroughCache(ctx context.Context) error {
 				CustomRoleARN:  aws.ToString(rule.CustomRoleArn),
 			})
 		}
-		if page.NextToken == nil {
-			return nil
-		}
-		input.NextToken = page.NextToken
-	}
+		return page.NextToken, nil
+	})
 }
 
 func (t *reader) creationTemplates(ctx context.Context) error {
-	input := &ecr.DescribeRepositoryCreationTemplatesInput{MaxResults: aws.Int32(listPage)}
-	for {
-		page, err := call(ctx, t.caller, "ecr:DescribeRepositoryCreationTemplates", func(ctx context.Context) (*ecr.DescribeRepositoryCreationTemplatesOutput, error) {
-			return t.ecr.DescribeRepositoryCreationTemplates(ctx, input)
-		})
+	return eachPage(ctx, t.caller, "ecr:DescribeRepositoryCreationTemplates", func(ctx context.Context, token *string) (*string, error) {
+		page, err := t.ecr.DescribeRepositoryCreationTemplates(ctx, &ecr.DescribeRepositoryCreationTemplatesInput{MaxResults: aws.Int32(listPage), NextToken: token})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, template := range page.RepositoryCreationTemplates {
 			t.registry.CreationTemplates = append(t.registry.CreationTemplates, creationTemplate(template))
 		}
-		if page.NextToken == nil {
-			return nil
-		}
-		input.NextToken = page.NextToken
-	}
+		return page.NextToken, nil
+	})
 }
 
 func creationTemplate(template ecrtypes.RepositoryCreationTemplate) snapshot.CreationTemplate {

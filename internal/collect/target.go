@@ -117,11 +117,14 @@ const (
 // readRepositories lists the registry page by page and starts reading each
 // repository in the group, as many at once as the gate lets in.
 func (t *reader) readRepositories(ctx context.Context, group *errgroup.Group) error {
-	input := &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(listPage)}
+	var token *string
 	for {
 		page, err := call(ctx, t.caller, "ecr:DescribeRepositories", func(ctx context.Context) (*ecr.DescribeRepositoriesOutput, error) {
-			return t.ecr.DescribeRepositories(ctx, input)
+			return t.ecr.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(listPage), NextToken: token})
 		})
+		if err == nil && again(token, page.NextToken) {
+			err = errEndless
+		}
 		if err != nil {
 			t.unfinished.Store(true)
 			return err
@@ -133,10 +136,9 @@ func (t *reader) readRepositories(ctx context.Context, group *errgroup.Group) er
 				return err
 			}
 		}
-		if page.NextToken == nil {
+		if token = page.NextToken; aws.ToString(token) == "" {
 			return nil
 		}
-		input.NextToken = page.NextToken
 	}
 }
 

@@ -154,7 +154,7 @@ func TestFileWritesDirectly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer open.Close()
-	open.WriteString("before, ")
+	put(t, open, "before, ")
 	f = create(t, fmt.Sprintf("/dev/fd/%d", open.Fd()))
 	put(t, f, "after")
 	if err := f.Commit(); err != nil {
