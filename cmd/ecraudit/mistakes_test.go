@@ -28,6 +28,7 @@ func TestMistakes(t *testing.T) {
 		{name: "unknown profile", line: "audit --profile nobody", want: []string{"nobody"}},
 		{name: "hub role cannot be assumed", line: "audit --hub-role-arn arn:aws:iam::555566667777:role/ecraudit-reader", want: []string{"--hub-role-arn", "AccessDenied", "trusts 111122223333"}},
 		{name: "hub role is no ARN", line: "audit --hub-role-arn hub", want: []string{"--hub-role-arn", "arn:aws:iam::111122223333:role/hub"}},
+		{name: "no region", line: "audit", prepare: func(w *world) { w.t.Setenv("AWS_REGION", ""); w.t.Setenv("AWS_DEFAULT_REGION", "") }, want: []string{"no region", "AWS_REGION", "--regions"}},
 		{name: "region does not exist", line: "audit --regions eu-wset-1", want: []string{`there is no region "eu-wset-1"`, `did you mean "eu-west-1"`}},
 		{name: "region of no form", line: "audit --regions Ireland", want: []string{`there is no region "Ireland"`}},
 		{name: "account of 11 digits", line: "audit --accounts 11112222333", want: []string{"--accounts", "12 digits", "11"}},

@@ -334,13 +334,14 @@ func (b *builder) everyone(scopes []found, people []admission) string {
 func (w *world) leftOut(scopes []found, people []admission) []string {
 	reached := map[string]bool{}
 	for i := range w.scopes {
-		if s := &w.scopes[i]; s.kind == namedScope {
+		if s := &w.scopes[i]; s.kind == ownScope || s.kind == namedScope {
 			reached[s.account] = reached[s.account] || scopes[i].all() != 0
 		}
 	}
 	for _, a := range people {
 		reached[a.caller.scope.account] = reached[a.caller.scope.account] || a.found.all() != 0
 	}
+	delete(reached, "") // the own account, where it is not known
 	var left []string
 	for id, is := range reached {
 		if !is {

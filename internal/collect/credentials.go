@@ -64,7 +64,11 @@ func newSession(ctx context.Context, b *budget, o Options) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the AWS configuration: %w; check --profile, AWS_PROFILE and the files in ~/.aws", err)
 	}
-	if ambient.Region == "" {
+	switch {
+	case ambient.Region != "":
+	case len(o.Regions) == 0:
+		return nil, errors.New("no region: set AWS_REGION, or name regions with --regions")
+	default:
 		ambient.Region = homeRegion(o.Regions)
 	}
 	s := &session{config: ambient, roles: o.Roles, own: map[string]aws.CredentialsProvider{}}

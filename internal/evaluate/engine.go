@@ -216,9 +216,6 @@ func (e *Engine) registryValue(r *snapshot.Registry) *ast.Term {
 	return term
 }
 
-// Forget drops what is kept of a registry once its last repository is judged.
-func (e *Engine) Forget(r *snapshot.Registry) { e.registries.Delete(r) }
-
 // settingsTerm builds the value of settings once.
 func (e *Engine) settingsTerm(s *config.Effective) (*ast.Term, error) {
 	if known, ok := e.settings.Load(s); ok {
