@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/olekukonko/tablewriter"
 	"github.com/olekukonko/tablewriter/renderer"
@@ -64,7 +66,8 @@ func listRules(c *config.Config, rules *evaluate.Rules) []listedRule {
 }
 
 func showRules(s streams, rules []listedRule) error {
-	table := tablewriter.NewTable(s.out,
+	var text bytes.Buffer
+	table := tablewriter.NewTable(&text,
 		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{Borders: tw.BorderNone, Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.Lines{ShowHeaderLine: tw.Off}}})),
 		tablewriter.WithHeaderAlignment(tw.AlignLeft), tablewriter.WithRowAlignment(tw.AlignLeft),
 		tablewriter.WithRowAutoWrap(tw.WrapNone), tablewriter.WithPadding(tw.Padding{Right: "  "}), tablewriter.WithTrimSpace(tw.Off),
@@ -79,5 +82,13 @@ func showRules(s streams, rules []listedRule) error {
 			return fmt.Errorf("listing the rules: %w", err)
 		}
 	}
-	return table.Render()
+	if err := table.Render(); err != nil {
+		return fmt.Errorf("listing the rules: %w", err)
+	}
+	for line := range strings.Lines(text.String()) {
+		if _, err := fmt.Fprintln(s.out, strings.TrimRight(line, " \n")); err != nil {
+			return fmt.Errorf("listing the rules: %w", err)
+		}
+	}
+	return nil
 }

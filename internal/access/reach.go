@@ -185,8 +185,12 @@ func partition(set actionSet, partial []refusal) []portion {
 			if hit == 0 {
 				continue
 			}
-			rest := portion{p.actions &^ hit, p.refusals}
-			p.actions, p.refusals = hit, append(slices.Clip(p.refusals), r)
+			rest := portion{actions: p.actions &^ hit}
+			if rest.actions != 0 {
+				p.refusals = slices.Clip(p.refusals) // what one appends is not the other's
+				rest.refusals = p.refusals
+			}
+			p.actions, p.refusals = hit, append(p.refusals, r)
 			if rest.actions != 0 {
 				portions = append(portions, rest)
 			}
@@ -224,8 +228,9 @@ func reasonOf(how certainty, free []*test, refusals []refusal) string {
 	if how == certain || how == never {
 		return ""
 	}
+	free = slices.Clone(free)
 	for _, r := range refusals {
-		free = append(slices.Clip(free), r.tests...)
+		free = append(free, r.tests...)
 	}
 	reason := "too many conditions to decide"
 	for _, t := range free {

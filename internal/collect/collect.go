@@ -160,12 +160,14 @@ func (r *run) account(ctx context.Context, plan accountPlan) error {
 // failed reports an account of which nothing could be read.
 func (r *run) failed(target snapshot.Target, plan accountPlan, operation string, err error) error {
 	g := gap(target, "", snapshot.NeedRepositories, operation, err)
+	why := "the regions that it has enabled could not be listed"
 	if operation == "sts:AssumeRole" {
+		why = "its role could not be assumed"
 		g.Permission = "" // what is missing is not in the role
 		g.Message = fmt.Sprintf("assuming %s: %s; check that the role exists, and that it trusts the caller", r.session.roleARN(plan.ID), g.Message)
 	}
 	r.stats.Gaps.Add(1)
-	return r.sink.Done(snapshot.TargetResult{Target: target, AccountName: plan.Name, Status: snapshot.StatusFailed, Reason: g.Code + ": " + g.Message, Gaps: []snapshot.Gap{g}})
+	return r.sink.Done(snapshot.TargetResult{Target: target, AccountName: plan.Name, Status: snapshot.StatusFailed, Reason: why, Gaps: []snapshot.Gap{g}})
 }
 
 // stopped reports whether an error only says that the run was stopped.

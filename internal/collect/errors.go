@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"regexp"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -41,6 +43,9 @@ func classify(err error) class {
 	}
 	if isExpired(code) {
 		return classExpired
+	}
+	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && response.HTTPStatusCode() == http.StatusNotImplemented {
+		return classFinal // a stand-in for AWS that does not have this operation
 	}
 	if _, transient := retry.DefaultRetryableErrorCodes[code]; transient {
 		return classTransient
@@ -84,13 +89,17 @@ func apiCode(err error) string {
 	return ""
 }
 
+// codeInterrupted is the code of gaps that are there because the run was
+// stopped.
+const codeInterrupted = "Interrupted"
+
 // errorCode is the code that a gap carries: AWS's, or one of ours.
 func errorCode(err error) string {
 	switch code := apiCode(err); {
 	case code != "":
 		return code
 	case errors.Is(err, context.Canceled):
-		return "Interrupted"
+		return codeInterrupted
 	case errors.Is(err, errCallTimeout), errors.Is(err, context.DeadlineExceeded):
 		return "Timeout"
 	case noSuchHost(err):
@@ -143,7 +152,7 @@ func reason(err error) string {
 	var api smithy.APIError
 	code := errorCode(err)
 	switch {
-	case code == "Interrupted":
+	case code == codeInterrupted:
 		return "the run was interrupted before this was read"
 	case isUnrecognized(code):
 		return "AWS does not know these credentials here: the region is probably not enabled for this account"

@@ -86,13 +86,24 @@ func (t *reader) result(plan accountPlan, listing *snapshot.Gap) snapshot.Target
 	if listing != nil {
 		t.stats.Gaps.Add(1)
 		result.Gaps = append(result.Gaps, *listing)
-		result.Reason = listing.Code + ": " + listing.Message
+		result.Reason = whyUnfinished(listing)
 		result.Status = snapshot.StatusPartial
 		if result.Repositories == 0 {
 			result.Status = snapshot.StatusFailed
 		}
 	}
 	return result
+}
+
+// whyUnfinished says in short what the gap says in full.
+func whyUnfinished(listing *snapshot.Gap) string {
+	switch {
+	case listing.Code == codeInterrupted:
+		return "the run was interrupted"
+	case isUnrecognized(listing.Code):
+		return "the region is probably not enabled for this account"
+	}
+	return "its repositories could not be listed"
 }
 
 // missed turns an error into a gap, unless the run was stopped: then what is
