@@ -33,6 +33,17 @@ func newStrictTransport(tb testing.TB) strictTransport {
 }
 
 func (s strictTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	// The SDK closes the body of a request as soon as there is an answer, and a
+	// connection that is still looking for the body's end breaks then. Clients
+	// try again; these tests give the connection a body of its own.
+	if r.Body != nil {
+		sent, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(sent))
+	}
 	resp, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(resp.Header.Get("Content-Type"), "json") {
 		return resp, err
