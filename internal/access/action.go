@@ -165,7 +165,16 @@ func matchActions(pattern string) actionSet {
 		return 0
 	}
 	var set actionSet
-	g := wildcards(strings.ToLower(pattern))
+	pattern = strings.ToLower(pattern)
+	if prefix, ok := strings.CutSuffix(pattern, "*"); ok && !strings.ContainsAny(prefix, "*?") {
+		for i, key := range actionKeys {
+			if strings.HasPrefix(key, prefix) {
+				set |= 1 << i
+			}
+		}
+		return set
+	}
+	g := wildcards(pattern)
 	for i, key := range actionKeys {
 		if g.match(key, false) {
 			set |= 1 << i

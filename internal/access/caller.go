@@ -1,6 +1,9 @@
 package access
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // rank orders the exposures that can be decided.
 type rank int
@@ -50,7 +53,19 @@ type scope struct {
 	paths     []reading
 	low, high rank // how far a grant to it reaches
 	wholeOrg  bool // it stands for the accounts of an organization in no named path
+	within    glob // the named path that its accounts are in, where it stands for one
 	at        int  // its place in world.scopes
+	callers   []*caller
+}
+
+// holds says whether the accounts of an organization or path, which the scope
+// stands for, surely include the other's.
+func (s *scope) holds(other *scope) bool {
+	if s.home != other.home || s.wholeOrg {
+		return s.home == other.home
+	}
+	outside := func(r reading) bool { return !r.present || !s.within.match(r.value, false) }
+	return len(other.paths) > 0 && !slices.ContainsFunc(other.paths, outside)
 }
 
 // identity is a class of principals within an account.

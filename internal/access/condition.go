@@ -275,6 +275,15 @@ func variable(inside string) part {
 // positive reports whether the test demands that the key has one of the values.
 func (t *test) positive() bool { return !t.negated && t.family != nullFamily }
 
+// personal reports whether principals of one account may fare differently.
+func (t *test) personal() bool {
+	switch t.class {
+	case arnKey, typeKey, userIDKey, userNameKey:
+		return true
+	}
+	return slices.ContainsFunc(t.operands, func(o operand) bool { return len(o.parts) > 0 && o.pattern == nil })
+}
+
 // holds evaluates the test for the values that a request has of the key, none
 // when the key is absent.
 func (t *test) holds(values []string, c *caller) truth {
@@ -330,7 +339,7 @@ func (t *test) matchesOne(o *operand, value string, c *caller) truth {
 		a, err := netip.ParseAddr(value)
 		return truthOf(err == nil && o.address.Contains(a))
 	case dateFamily, numberFamily:
-		f, ok := parseDate(value)
+		f, ok := parseNumber(value)
 		return truthOf(ok && t.relation.holds(f, o.number))
 	case binaryFamily:
 		return truthOf(o.text == value)
@@ -372,16 +381,22 @@ func (t *test) matchesPattern(o *operand, pattern glob, value string) truth {
 }
 
 func matchesARN(pattern glob, value string) bool {
-	values, patterns := strings.SplitN(value, ":", 6), pattern.cut()
-	if len(values) != len(patterns) {
-		return false
-	}
-	for i, p := range patterns {
-		if !p.match(values[i], false) {
+	const colons = 5
+	for range colons {
+		at := slices.Index(pattern, ':')
+		part, rest, found := strings.Cut(value, ":")
+		if found != (at >= 0) {
 			return false
 		}
+		if !found {
+			break
+		}
+		if !pattern[:at].match(part, false) {
+			return false
+		}
+		pattern, value = pattern[at+1:], rest
 	}
-	return true
+	return pattern.match(value, false)
 }
 
 // oddMatch is all that can be said where it is not known what a pattern of

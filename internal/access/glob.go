@@ -122,7 +122,7 @@ const arnParts = 6
 
 // cut splits the pattern at its colons into the parts of an ARN.
 func (g glob) cut() []glob {
-	var parts []glob
+	parts := make([]glob, 0, arnParts)
 	from := 0
 	for i, r := range g {
 		if r == ':' && len(parts) < arnParts-1 {

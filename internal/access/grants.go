@@ -18,7 +18,7 @@ func (w *world) grants(s *statement) []Grant {
 	if s.actions|s.maybe == 0 {
 		return nil
 	}
-	b := &builder{world: w, statement: s, question: question{world: w}}
+	b := &builder{world: w, statement: s, question: question{world: w}, personal: w.personal || s.personal()}
 	if w.crowded || len(s.principals)*len(w.scopes) > mostCallers && s.namesService() {
 		b.crowd()
 		return b.grants
@@ -48,6 +48,7 @@ type builder struct {
 	question
 	world     *world
 	statement *statement
+	personal  bool // principals of one account may fare differently
 	grants    []Grant
 }
 
@@ -186,12 +187,18 @@ func (b *builder) entry(p *principal, s *scope) (f found) {
 	if p.kind != account && p.doubt == "" {
 		return b.reach(b.statement, b.world.caller(s, identityOf(p)), "")
 	}
-	for _, c := range b.world.callers {
-		if c.scope == s {
-			f.merge(b.reach(b.statement, c, p.doubt))
-		}
+	for _, c := range b.distinct(s) {
+		f.merge(b.reach(b.statement, c, p.doubt))
 	}
 	return f
+}
+
+// distinct returns the callers of the scope that may fare differently.
+func (b *builder) distinct(s *scope) []*caller {
+	if b.personal {
+		return s.callers
+	}
+	return s.callers[:min(1, len(s.callers))]
 }
 
 // service lists a service, by whom it acts for. Without a condition on that it
@@ -205,7 +212,7 @@ func (b *builder) service(name, title string) {
 	f := b.reach(b.statement, &caller{scope: &b.world.sourceless, service: name, world: b.world}, "")
 	f.add(f.by[certain], doubtful, "the condition also passes where the service does not say for whom it acts")
 	f.by[certain] = 0
-	b.emit(piece{principal: title, kind: "service", low: outside, high: outside}, f.without(covered))
+	b.emit(piece{principal: title, kind: "service", low: outside, high: outside, anyone: true}, f.without(covered))
 	b.rest(scopes, covered, func(p piece) piece {
 		p.principal, p.kind = title+" for "+p.principal, "service"
 		return p
@@ -227,11 +234,11 @@ func (b *builder) strangers(scopes []found, p piece) actionSet {
 
 // wildcard lists an entry that names no account.
 func (b *builder) wildcard(p *principal) {
-	scopes, people := b.admitted(p.doubt)
+	scopes, people, sure := b.admitted(p.doubt)
+	if !sure && p.kind == everyone {
+		b.services()
+	}
 	if scopes == nil {
-		if p.kind == everyone {
-			b.services()
-		}
 		return
 	}
 	top := piece{principal: b.everyone(scopes, people), kind: principalKindNames[p.kind], low: public, high: public}
@@ -247,8 +254,7 @@ func (b *builder) wildcard(p *principal) {
 		top.low, top.high = outside, outside
 	}
 	covered := b.strangers(scopes, top)
-	homes := b.rest(scopes, covered, name)
-	b.people(scopes, people, func(s *scope) actionSet { return covered | homes[s.home] }, name)
+	b.people(scopes, people, b.rest(scopes, covered, name), name)
 }
 
 // admission is what somebody in an account can do, where not everybody can.
@@ -259,36 +265,40 @@ type admission struct {
 
 // admitted evaluates the statement for everybody who is no service. Of the
 // named accounts it tells apart what everybody in them can do and what only
-// some can. It is nil when the statement by itself lets none of them in.
-func (b *builder) admitted(doubt string) ([]found, []admission) {
-	scopes := make([]found, len(b.world.scopes))
-	var people []admission
+// some can. Both are nil when the statement by itself lets none of them in, and
+// it is not sure when it lets in only those of whom the organization is guessed.
+func (b *builder) admitted(doubt string) (scopes []found, people []admission, sure bool) {
+	scopes = make([]found, len(b.world.scopes))
 	reached := false
-	for _, c := range b.world.callers {
-		if _, _, ok := b.statement.admits(c); !ok {
-			continue
+	for i := range b.world.scopes {
+		s := &b.world.scopes[i]
+		single := s.kind == ownScope || s.kind == namedScope
+		for _, c := range b.distinct(s) {
+			if _, _, ok := b.statement.admits(c); !ok {
+				continue
+			}
+			reached, sure = true, sure || !b.world.guesses(s)
+			f := b.reach(b.statement, c, doubt)
+			if single && !c.who.generic {
+				people = append(people, admission{c, f})
+				continue
+			}
+			scopes[i].merge(f)
 		}
-		reached = true
-		f := b.reach(b.statement, c, doubt)
-		single := c.scope.kind == ownScope || c.scope.kind == namedScope
-		if single && !c.who.generic {
-			people = append(people, admission{c, f})
-			continue
-		}
-		scopes[c.scope.at].merge(f)
 	}
 	if !reached {
-		return nil, nil
+		return nil, nil, false
 	}
-	return scopes, people
+	return scopes, people, sure
 }
 
 // services lists a wildcard that only services meet, because a condition asks
 // for what only they have. Of other wildcards services are left out: a service
 // needs somebody to act for, and those are listed.
 func (b *builder) services() {
+	first := len(b.grants)
 	b.service(filler+".amazonaws.com", "any service")
-	anybody := b.grants
+	anybody := b.grants[first:len(b.grants):len(b.grants)]
 	names := slices.Clone(b.world.services)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
@@ -373,25 +383,30 @@ func (g *groups) add(p piece, s *scope, f found) {
 }
 
 // rest lists organizations and accounts, as far as they can do more than
-// everybody can. It returns what the organizations can do.
-func (b *builder) rest(scopes []found, covered actionSet, name func(piece) piece) map[string]actionSet {
-	homes, paths := map[string]actionSet{}, map[string]actionSet{}
+// everybody can. It returns what is listed of a scope's organization by then.
+func (b *builder) rest(scopes []found, covered actionSet, name func(piece) piece) (listed func(*scope) actionSet) {
+	homes := map[string][]int{} // the scopes that are listed, by organization
+	listed = func(s *scope) actionSet {
+		set := covered
+		for _, i := range homes[s.home] {
+			if b.world.scopes[i].holds(s) {
+				set |= scopes[i].all()
+			}
+		}
+		return set
+	}
 	var g groups
 	for i := range scopes {
 		s := &b.world.scopes[i]
 		if s.kind != memberScope && s.kind != orgScope {
 			continue
 		}
-		f := scopes[i].without(covered | homes[s.home])
-		if s.wholeOrg {
-			homes[s.home] = f.all()
-		}
-		paths[s.home] |= f.all()
-		g.add(name(piece{principal: s.label, kind: "organization"}), s, f)
+		g.add(name(piece{principal: s.label, kind: "organization"}), s, scopes[i].without(listed(s)))
+		homes[s.home] = append(homes[s.home], i)
 	}
 	for i := range scopes {
 		s := &b.world.scopes[i]
-		f := scopes[i].without(covered | paths[s.home])
+		f := scopes[i].without(listed(s))
 		switch s.kind {
 		case patternScope:
 			g.add(name(piece{principal: "accounts " + s.label, kind: "account"}), s, f)
@@ -402,7 +417,7 @@ func (b *builder) rest(scopes []found, covered actionSet, name func(piece) piece
 	for i := range g.pieces {
 		b.emit(g.pieces[i], g.founds[i])
 	}
-	return paths
+	return listed
 }
 
 // people lists single principals of named accounts, as far as they can do more

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -134,6 +135,9 @@ func (t *test) shapes() []glob {
 	for i := range t.operands {
 		o := &t.operands[i]
 		list = append(list, o.shape(t.fold))
+		if t.fold {
+			list = append(list, literal(o.text), literal(strings.ToUpper(o.text)))
+		}
 		var g glob
 		defaults := false
 		for _, p := range o.parts {
@@ -167,17 +171,34 @@ func (m *mentions) account(g glob) {
 	}
 }
 
+// organization is one that documents name, or that stands for a pattern.
+type organization struct{ id, label string }
+
 // organizations returns the other organizations that the documents name, and
 // for each pattern one that it matches.
-func (m *mentions) organizations(home string) []string {
-	var orgs []string
-	for _, org := range instances(m.orgs) {
-		if isOrganization(org) && org != home && org != strangeOrg && org != guessedOrg {
-			orgs = append(orgs, org)
+func (m *mentions) organizations(home string) []organization {
+	var orgs []organization
+	add := func(id, label string) {
+		if isOrganization(id) && id != home && id != strangeOrg && id != guessedOrg {
+			orgs = append(orgs, organization{id, label})
 		}
 	}
-	slices.Sort(orgs)
-	return slices.Compact(orgs)
+	for _, p := range m.orgs {
+		if p.fixed() {
+			add(p.String(), "organization "+p.String())
+		} else {
+			add(p.fill(filler, 'q'), "organizations "+p.String())
+		}
+	}
+	for _, id := range instances(m.orgs) {
+		if len(id) >= len("o-a1b2c3d4e5") {
+			add(id, "organization "+id)
+		}
+	}
+	slices.SortFunc(orgs, func(a, b organization) int {
+		return cmp.Or(strings.Compare(a.id, b.id), strings.Compare(a.label, b.label))
+	})
+	return slices.CompactFunc(orgs, func(a, b organization) bool { return a.id == b.id })
 }
 
 // orgPath is a path in an organization that stands for a pattern of paths.
@@ -204,6 +225,9 @@ func (m *mentions) pathsIn(org string) []orgPath {
 			list = append(list, orgPath{org + "/" + rest, p.String()})
 		}
 	}
+	slices.SortFunc(list, func(a, b orgPath) int {
+		return cmp.Or(strings.Compare(a.path, b.path), strings.Compare(a.pattern, b.pattern))
+	})
 	for _, rest := range instances(rests) {
 		list = append(list, orgPath{org + "/" + rest, org + "/" + rest})
 	}

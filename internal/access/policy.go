@@ -32,6 +32,18 @@ type statement struct {
 	doubt        string    // why all of it is doubtful, "" when it is not
 }
 
+// personal reports whether the statement may distinguish the principals of an
+// account.
+func (s *statement) personal() bool {
+	for i := range s.principals {
+		switch s.principals[i].kind {
+		case role, user, session, federated:
+			return true
+		}
+	}
+	return slices.ContainsFunc(s.tests, (*test).personal)
+}
+
 // policy is a parsed document.
 type policy struct {
 	statements []*statement

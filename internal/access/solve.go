@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 // certainty says how surely a caller is let in.
@@ -187,7 +186,7 @@ func intertwined(demands []demand) bool {
 // candidates returns absence, a value that no document names, and what the
 // tests' own values suggest.
 func (c *caller) candidates(class keyClass, demands []demand) []candidate {
-	var list []candidate
+	list := make([]candidate, 0, 8)
 	if class != clockKey && class != flagKey {
 		list = append(list, candidate{best: certain})
 	}
@@ -200,7 +199,7 @@ func (c *caller) candidates(class keyClass, demands []demand) []candidate {
 		add("false", certain)
 		return list
 	case clockKey:
-		add(time.Unix(2000000000, 0).UTC().Format(time.RFC3339), certain)
+		add("2000000000", certain) // seconds since 1970
 	case ownARNKey, sourceARNKey:
 		c.arnCandidates(add, demands)
 		return list
@@ -275,6 +274,10 @@ func (o *operand) suggest(add func(string, certainty), t *test, specific certain
 		}
 		add(g.fill(filler, 'q'), specific)
 		add(g.fill("", 'q'), specific)
+		if t.fold {
+			add(o.text, specific)
+			add(strings.ToUpper(o.text), specific)
+		}
 	}
 }
 
@@ -308,6 +311,9 @@ func (c *caller) arnCandidates(add func(string, certainty), demands []demand) {
 		}
 		for i := range d.test.operands {
 			shape := d.test.operands[i].shape(d.test.fold)
+			if shape.ofOthers(c.scope.account) {
+				continue
+			}
 			c.arnsLike(shape, func(text string) {
 				arn, ok := parseARN(text)
 				switch {
@@ -322,6 +328,12 @@ func (c *caller) arnCandidates(add func(string, certainty), demands []demand) {
 			})
 		}
 	}
+}
+
+// ofOthers reports whether the pattern matches ARNs of other accounts only.
+func (g glob) ofOthers(account string) bool {
+	parts := g.cut()
+	return len(parts) == 6 && len(parts[4]) > 0 && !parts[4].match(account, false)
 }
 
 // fixedAccount reports whether the fifth part of the pattern has no wildcard.

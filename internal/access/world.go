@@ -16,9 +16,10 @@ type world struct {
 	ownPath    []reading
 	region     []reading
 
-	home       string   // the own organization, "" when there is none
-	guessed    bool     // home is a stand-in: the organization is not known
-	orgs       []string // other organizations that documents name
+	home       string         // the own organization, "" when there is none
+	guessed    bool           // home is a stand-in: the organization is not known
+	root       string         // path from the own organization to its root, "" when unknown
+	orgs       []organization // other organizations that documents name
 	scopes     []scope
 	sourceless scope
 	identities []*identity
@@ -26,6 +27,7 @@ type world struct {
 	services   []string
 	allows     []*statement
 	denies     []*statement
+	personal   bool // some Deny distinguishes the principals of an account
 	effort     int  // left for searches
 	crowded    bool // the documents name too many to tell them apart
 
@@ -49,6 +51,7 @@ func newWorld(ctx *Context, statements []*statement, also ...string) *world {
 	for _, s := range statements {
 		if s.deny {
 			w.denies = append(w.denies, s)
+			w.personal = w.personal || s.personal()
 		} else {
 			w.allows = append(w.allows, s)
 		}
@@ -65,6 +68,9 @@ func newWorld(ctx *Context, statements []*statement, also ...string) *world {
 		return w
 	}
 	w.orgs = m.organizations(w.home)
+	if parts := strings.SplitN(ctx.Members[ctx.Account], "/", 3); len(parts) == 3 && parts[0] == w.home {
+		w.root = parts[0] + "/" + parts[1] + "/"
+	}
 	w.own(m)
 	w.named(m)
 	w.classes(m)
@@ -103,6 +109,7 @@ func (w *world) populate() {
 	for i := range w.scopes {
 		s := &w.scopes[i]
 		s.at = i
+		first := len(w.callers)
 		for _, who := range in[""] {
 			w.callers = append(w.callers, w.caller(s, who))
 		}
@@ -111,6 +118,7 @@ func (w *world) populate() {
 				w.callers = append(w.callers, w.caller(s, who))
 			}
 		}
+		s.callers = w.callers[first:len(w.callers):len(w.callers)]
 	}
 }
 
@@ -134,8 +142,8 @@ func (w *world) own(m *mentions) {
 	}
 	if w.guessed {
 		for _, org := range w.orgs {
-			s.org = append(s.org, reading{org, true})
-			s.paths = append(s.paths, w.pathsOf("", org, m)...)
+			s.org = append(s.org, reading{org.id, true})
+			s.paths = append(s.paths, w.pathsOf("", org.id, m)...)
 		}
 		s.org, s.paths = append(s.org, reading{}), append(s.paths, reading{})
 	}
@@ -147,11 +155,29 @@ func (w *world) pathsOf(account, org string, m *mentions) []reading {
 	if path := w.ctx.Members[account]; path != "" && org == w.home {
 		return value(path)
 	}
-	paths := value(org + strangePath)
-	for _, p := range m.pathsIn(org) {
+	paths := value(w.pathOfNobody(org))
+	for _, p := range w.pathsIn(org, m) {
 		paths = append(paths, reading{p.path, true})
 	}
 	return paths
+}
+
+// pathOfNobody is a path in the organization that no document names.
+func (w *world) pathOfNobody(org string) string {
+	if org == w.home && w.root != "" {
+		return w.root + "ou-9q7z-" + filler + "/"
+	}
+	return org + strangePath
+}
+
+// pathsIn returns the paths in the organization that documents name. It has but
+// one root.
+func (w *world) pathsIn(org string, m *mentions) []orgPath {
+	list := m.pathsIn(org)
+	if org != w.home || w.root == "" {
+		return list
+	}
+	return slices.DeleteFunc(list, func(p orgPath) bool { return !strings.HasPrefix(p.path, w.root) })
 }
 
 // named adds the accounts that documents name.
@@ -178,6 +204,12 @@ func (w *world) named(m *mentions) {
 	}
 }
 
+// guesses reports whether the scope is a guess at an account's organization.
+func (w *world) guesses(s *scope) bool {
+	_, member := w.ctx.Members[s.account]
+	return w.orgKeys && !member && (s.kind == namedScope || s.kind == ownScope && w.guessed)
+}
+
 // strangers adds the scope once for each organization that it may belong to.
 func (w *world) strangers(s scope, m *mentions) {
 	s.org, s.paths = absent, absent
@@ -188,7 +220,7 @@ func (w *world) strangers(s scope, m *mentions) {
 	s.home, s.org, s.paths = strangeOrg, value(strangeOrg), w.pathsOf("", strangeOrg, m)
 	w.scopes = append(w.scopes, s)
 	for _, org := range w.orgs {
-		s.home, s.org, s.paths = org, value(org), w.pathsOf("", org, m)
+		s.home, s.org, s.paths = org.id, value(org.id), w.pathsOf("", org.id, m)
 		if w.guessed && s.low != trusted {
 			s.low = inside
 		}
@@ -213,11 +245,11 @@ func (w *world) classes(m *mentions) {
 	stranger.home, stranger.org = strangeOrg, value(strangeOrg)
 	w.perPath(stranger, "", m)
 	for _, org := range w.orgs {
-		s := scope{kind: orgScope, account: free, home: org, org: value(org), low: outside, high: outside}
+		s := scope{kind: orgScope, account: free, home: org.id, org: value(org.id), low: outside, high: outside}
 		if w.guessed {
 			s.low = inside
 		}
-		w.perPath(s, "organization "+org, m)
+		w.perPath(s, org.label, m)
 	}
 	for _, p := range m.accountClasses(known) {
 		if w.home != "" {
@@ -240,11 +272,11 @@ func (w *world) homeName() string {
 
 // perPath adds the scope once for each class of paths in its organization.
 func (w *world) perPath(s scope, label string, m *mentions) {
-	s.label, s.paths, s.wholeOrg = label, value(s.home+strangePath), true
+	s.label, s.paths, s.wholeOrg = label, value(w.pathOfNobody(s.home)), true
 	w.scopes = append(w.scopes, s)
 	s.wholeOrg = false
-	for _, p := range m.pathsIn(s.home) {
-		s.paths = value(p.path)
+	for _, p := range w.pathsIn(s.home, m) {
+		s.paths, s.within = value(p.path), wildcards(p.pattern)
 		if label != "" {
 			s.label = "organization path " + p.pattern
 		}
