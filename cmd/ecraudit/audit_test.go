@@ -277,18 +277,19 @@ func TestPartitions(t *testing.T) {
 	}
 }
 
-// Ctrl-C reports within a second what was finished, and says what was not.
+// Ctrl-C reports what was finished, without waiting for what is not, and says
+// that it is incomplete.
 func TestInterrupt(t *testing.T) {
 	w := demoWorld(t)
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
-	w.server.Faults().Add(awssim.Fault{Kind: awssim.Latency, Operation: "ecr:*", Region: "us-east-1", Delay: time.Minute})
-	var stopped time.Time
-	time.AfterFunc(1500*time.Millisecond, func() { stopped = time.Now(); interrupt() })
-	r := w.runContext(ctx, "audit --format json"+orgFlags)
-	if took := time.Since(stopped); took > time.Second {
-		t.Errorf("stopping took %s", took)
-	}
+	const never = time.Hour
+	w.server.Faults().Add(awssim.Fault{Kind: awssim.Latency, Operation: "ecr:*", Region: "us-east-1", Delay: never})
+	go func() {
+		w.untilQuiet()
+		interrupt()
+	}()
+	r := w.runContext(ctx, "audit --format json --call-timeout 1h"+orgFlags)
 	d := w.decode(r)
 	if r.code != 2 || !d.Run.Interrupted || d.Run.Complete || len(d.findings("repository-public", "access/public")) == 0 {
 		t.Errorf("exit code %d, interrupted %v, complete %v, %d findings", r.code, d.Run.Interrupted, d.Run.Complete, len(d.Findings))

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -66,6 +67,20 @@ func (w *world) write(name, text string) {
 	}
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		w.t.Fatal(err)
+	}
+}
+
+// untilQuiet waits until AWS has been called, and then not for a while: what
+// can be finished is.
+func (w *world) untilQuiet() {
+	const while = 2 * time.Second
+	for before := -1; ; {
+		calls := w.server.Calls().Total().Calls
+		if calls == before && calls > 50 {
+			return
+		}
+		before = calls
+		time.Sleep(while)
 	}
 }
 
