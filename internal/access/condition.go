@@ -93,6 +93,7 @@ type test struct {
 	key      string // as AWS spells it, in lower case where it is not known
 	class    keyClass
 	operands []operand
+	variable bool   // some operand holds a policy variable
 	broken   string // why it cannot be evaluated, "" when it can
 }
 
@@ -155,6 +156,7 @@ func (r *reader) test(written, key string, values []string) *test {
 			t.broken = written + " cannot compare " + key + " with " + strconv.Quote(value)
 		}
 		t.operands = append(t.operands, o)
+		t.variable = t.variable || len(o.parts) > 0 && o.pattern == nil
 	}
 	return t
 }
@@ -281,7 +283,13 @@ func (t *test) personal() bool {
 	case arnKey, typeKey, userIDKey, userNameKey:
 		return true
 	}
-	return slices.ContainsFunc(t.operands, func(o operand) bool { return len(o.parts) > 0 && o.pattern == nil })
+	return t.variable
+}
+
+// asksCaller reports whether it depends on the caller what a key that is free
+// can be.
+func (t *test) asksCaller() bool {
+	return t.variable || t.class == ownARNKey || t.class == sourceARNKey
 }
 
 // holds evaluates the test for the values that a request has of the key, none

@@ -58,6 +58,8 @@
 //   - An entry of NotPrincipal in a Deny leaves out all that it may name.
 //   - An Allow to an account counts as access by it, though it still needs an
 //     identity policy there; inside the own account too.
+//   - Documents that name too many principals to tell apart, or that need too
+//     long a search, are unknown: no policy takes long.
 //   - Of a repository policy's Resource only one that surely holds the
 //     repository is understood.
 package access

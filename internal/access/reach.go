@@ -199,11 +199,41 @@ func partition(set actionSet, partial []refusal) []portion {
 	return portions
 }
 
-// decide looks whether some request of the caller passes.
+// decision is an answer that holds for every caller with the same free tests
+// and the same refusals.
+type decision struct {
+	strict   bool
+	free     []*test
+	refusals []refusal
+	how      certainty
+	reason   string
+}
+
+func (d *decision) isFor(strict bool, free []*test, refusals []refusal) bool {
+	same := func(a, b refusal) bool {
+		return a.statement == b.statement && a.doubt == b.doubt && slices.Equal(a.tests, b.tests)
+	}
+	return d.strict == strict && slices.Equal(d.free, free) && slices.EqualFunc(d.refusals, refusals, same)
+}
+
+// decide looks whether some request of the caller passes. One caller after the
+// other asks the same, so the last answer is kept.
 func (q question) decide(c *caller, free []*test, p portion) (certainty, string) {
 	if p.actions == 0 {
 		return never, ""
 	}
+	if last := c.world.decided; last != nil && last.isFor(q.strict, free, p.refusals) {
+		return last.how, last.reason
+	}
+	how, reason := q.search(c, free, p)
+	asksCaller := func(r refusal) bool { return slices.ContainsFunc(r.tests, (*test).asksCaller) }
+	if !slices.ContainsFunc(free, (*test).asksCaller) && !slices.ContainsFunc(p.refusals, asksCaller) {
+		c.world.decided = &decision{q.strict, free, p.refusals, how, reason}
+	}
+	return how, reason
+}
+
+func (q question) search(c *caller, free []*test, p portion) (certainty, string) {
 	s := search{caller: c, effort: &c.world.effort}
 	how := s.start(free)
 	for _, r := range p.refusals {

@@ -29,6 +29,7 @@ type world struct {
 	denies     []*statement
 	personal   bool // some Deny distinguishes the principals of an account
 	effort     int  // left for searches
+	decided    *decision
 	crowded    bool // the documents name too many to tell them apart
 
 	arns           bool // aws:PrincipalArn is asked for
