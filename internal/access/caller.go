@@ -198,6 +198,9 @@ func (c *caller) readService(class keyClass) ([]reading, bool) {
 // any value that the test wants, or none.
 func (t *test) on(c *caller) (result truth, free bool) {
 	readings, known := c.read(t.class)
+	if !known && t.class == sourceARNKey && c.scope.kind != sourcelessScope && t.pinsOthers(c.scope.account) {
+		return no, false
+	}
 	if !known {
 		return maybe, true
 	}

@@ -104,6 +104,7 @@ type operand struct {
 	pattern glob   // of a text or ARN without variables
 	address netip.Prefix
 	number  float64 // dates are seconds since 1970
+	home    string  // the account that a pattern of ARNs names, "" where it names none
 	odd     bool    // an ARN pattern of which AWS does not say what it matches
 }
 
@@ -154,6 +155,9 @@ func (r *reader) test(written, key string, values []string) *test {
 		o, ok := r.operand(op, value)
 		if !ok && t.broken == "" {
 			t.broken = written + " cannot compare " + key + " with " + strconv.Quote(value)
+		}
+		if t.class == sourceARNKey {
+			o.home = o.pattern.account()
 		}
 		t.operands = append(t.operands, o)
 		t.variable = t.variable || len(o.parts) > 0 && o.pattern == nil
@@ -284,6 +288,15 @@ func (t *test) personal() bool {
 		return true
 	}
 	return t.variable
+}
+
+// pinsOthers reports whether the test demands an ARN of some account, and of no
+// ARN that the given account has. It spares the search that would find the same.
+func (t *test) pinsOthers(account string) bool {
+	if !t.positive() || t.family > arnFamily || t.ifExists || t.each == allValues || t.broken != "" {
+		return false
+	}
+	return !slices.ContainsFunc(t.operands, func(o operand) bool { return o.home == "" || o.home == account })
 }
 
 // asksCaller reports whether it depends on the caller what a key that is free

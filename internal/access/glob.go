@@ -133,6 +133,14 @@ func (g glob) cut() []glob {
 	return append(parts, g[from:])
 }
 
+// account is the account that a pattern of ARNs names, "" where it names none.
+func (g glob) account() string {
+	if parts := g.cut(); len(parts) == arnParts && parts[4].fixed() {
+		return parts[4].String()
+	}
+	return ""
+}
+
 func (g glob) String() string {
 	var b strings.Builder
 	for _, r := range g {

@@ -398,7 +398,7 @@ func (b *builder) rest(scopes []found, covered actionSet, name func(piece) piece
 	var g groups
 	for i := range scopes {
 		s := &b.world.scopes[i]
-		if s.kind != memberScope && s.kind != orgScope {
+		if s.kind != memberScope && s.kind != orgScope || scopes[i].all() == 0 {
 			continue
 		}
 		g.add(name(piece{principal: s.label, kind: "organization"}), s, scopes[i].without(listed(s)))
@@ -406,6 +406,9 @@ func (b *builder) rest(scopes []found, covered actionSet, name func(piece) piece
 	}
 	for i := range scopes {
 		s := &b.world.scopes[i]
+		if scopes[i].all() == 0 {
+			continue
+		}
 		f := scopes[i].without(listed(s))
 		switch s.kind {
 		case patternScope:

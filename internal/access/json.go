@@ -18,7 +18,10 @@ type node struct {
 	items []node
 }
 
-const maxDepth = 20 // a policy needs six
+const (
+	maxDepth     = 20 // a policy needs six
+	usualMembers = 5  // of a statement
+)
 
 var (
 	errSyntax = errors.New("it is not one JSON document")
@@ -62,7 +65,10 @@ func (r *jsonReader) value(depth int) (node, error) {
 }
 
 func (r *jsonReader) composite(open byte, depth int) (node, error) {
-	n := node{kind: open}
+	n := node{kind: open, items: make([]node, 0, usualMembers)}
+	if open == '{' {
+		n.names = make([]string, 0, usualMembers)
+	}
 	r.rest = r.rest[1:]
 	for r.space(); r.rest[0] != '}' && r.rest[0] != ']'; r.space() {
 		if r.rest[0] == ',' {

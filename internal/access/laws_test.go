@@ -290,8 +290,7 @@ func (w someone) requests(asked func(key string) bool) []request {
 		free["aws:principalaccount"], free["aws:principalarn"], free["aws:principaltype"] = []string{"", "internal"}, []string{"", "arn:aws:iam::internal:x"}, []string{"", "internal"}
 		keys["aws:sourceaccount"] = w.source
 		set("aws:sourceorgid", home[0])
-		host, _, _ := strings.Cut(w.service, ".")
-		free["aws:sourcearn"] = []string{"", "arn:aws:" + host + ":eu-west-1:" + w.source + ":function:f", "arn:aws:" + host + ":eu-west-1:" + w.source + ":function:g", "arn:aws:" + host + ":eu-west-1:" + w.source + ":function:*"}
+		free["aws:sourcearn"] = []string{"", "arn:aws:lambda:eu-west-1:" + w.source + ":function:f", "arn:aws:lambda:eu-west-1:" + w.source + ":function:g", "arn:aws:lambda:eu-west-1:" + w.source + ":function:*"}
 	} else {
 		keys["aws:principalaccount"], keys["aws:principalarn"] = w.account, "arn:aws:iam::"+w.account+":"+w.entity
 		set("aws:principalorgid", home[0])

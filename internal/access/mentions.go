@@ -92,6 +92,10 @@ func (m *mentions) test(t *test) (resources []principalPattern) {
 			}
 			if t.class == arnKey {
 				resources = append(resources, patternOf(parts))
+				if before := len(shape.head()); t.family == textFamily && before < len(shape)-len(parts[len(parts)-1]) {
+					// In text a run reaches over colons, and paths of principals may hold them.
+					resources = append(resources, principalPattern{glob: append(literal("role/"+filler), shape[before+1:]...)})
+				}
 			}
 		case userNameKey:
 			resources = append(resources, principalPattern{glob: append(literal("user/"), shape...)})
@@ -103,11 +107,11 @@ func (m *mentions) test(t *test) (resources []principalPattern) {
 }
 
 func patternOf(parts []glob) principalPattern {
-	p := principalPattern{glob: parts[len(parts)-1]}
-	if len(parts) == 6 && parts[4].fixed() {
-		p.account = parts[4].String()
+	last := parts[len(parts)-1]
+	if len(parts) == arnParts && parts[4].fixed() {
+		return principalPattern{last, parts[4].String()}
 	}
-	return p
+	return principalPattern{glob: last}
 }
 
 // shape is the operand with anything where a variable stands.
@@ -294,6 +298,9 @@ func (m *mentions) freeAccount(known func(string) bool) string {
 		}
 		if matched < fewest {
 			best, fewest = id, matched
+		}
+		if fewest == 0 {
+			break
 		}
 	}
 	return best

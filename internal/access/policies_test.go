@@ -159,6 +159,8 @@ var pinCases = []policyCase{
 	{"any principal of an account", everyoneWhen(`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::444455556666:*"}`), access.ExposureInside, []string{"account 444455556666: inside, pull"}},
 	{"literal wildcard in an ARN", everyoneWhen(`"StringEquals":{"aws:PrincipalArn":"arn:aws:iam::999988887777:role/*"}`), access.ExposureOwn, []string{}},
 	{"account as part of a name", everyoneWhen(`"StringLike":{"aws:PrincipalArn":"*111122223333*"}`), access.ExposurePublic, nil},
+	{"a run over colons, in text", everyoneWhen(`"StringLike":{"aws:PrincipalArn":"arn:*:iam::111122223333:role/ci"}`), access.ExposurePublic, nil}, // role/x:iam::111122223333:role/ci
+	{"a run within a part of an ARN", everyoneWhen(`"ArnLike":{"aws:PrincipalArn":"arn:*:iam::111122223333:role/ci"}`), access.ExposureOwn, nil},
 	{"two patterns of one ARN", everyoneWhen(`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::999988887777:role/a*"},"StringLike":{"aws:PrincipalArn":"*b"}`), access.ExposureOutside, nil},
 	{"an ARN cut short", everyoneWhen(`"ArnLike":{"aws:PrincipalArn":"arn:aws:iam::*"}`), access.ExposureUnknown, nil},
 	{"organization by variable", everyoneWhen(`"StringEquals":{"aws:PrincipalOrgID":"${aws:ResourceOrgID}"}`), access.ExposureInside, nil},
