@@ -16,6 +16,9 @@ type Selection struct {
 	Units        []string // every active account in these organizational units and below
 	Accounts     []string // these accounts
 	Exclude      []string // never these
+	// Repository is the only repository that is read; empty for all of them. A
+	// target that has none of this name has no repositories.
+	Repository string
 }
 
 // accountPlan is an account that was selected, or why it is skipped.

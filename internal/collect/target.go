@@ -131,8 +131,11 @@ func (t *reader) readRepositories(ctx context.Context, group *errgroup.Group) er
 	var token *string
 	for {
 		page, err := call(ctx, t.caller, "ecr:DescribeRepositories", func(ctx context.Context) (*ecr.DescribeRepositoriesOutput, error) {
-			return t.ecr.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(listPage), NextToken: token})
+			return t.ecr.DescribeRepositories(ctx, t.listing(token))
 		})
+		if none := (*ecrtypes.RepositoryNotFoundException)(nil); t.Selection.Repository != "" && errors.As(err, &none) {
+			return nil
+		}
 		if err == nil && again(token, page.NextToken) {
 			err = errEndless
 		}
@@ -151,6 +154,14 @@ func (t *reader) readRepositories(ctx context.Context, group *errgroup.Group) er
 			return nil
 		}
 	}
+}
+
+// listing asks for a page of all repositories, or for the one that is read.
+func (t *reader) listing(token *string) *ecr.DescribeRepositoriesInput {
+	if name := t.Selection.Repository; name != "" {
+		return &ecr.DescribeRepositoriesInput{RepositoryNames: []string{name}}
+	}
+	return &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(listPage), NextToken: token}
 }
 
 // startBatch starts reading the repositories whose effective scanning is

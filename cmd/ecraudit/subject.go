@@ -1,0 +1,300 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// configFlag says which settings hold.
+type configFlag struct{ path string }
+
+func (f *configFlag) add(flags *pflag.FlagSet) {
+	flags.StringVar(&f.path, "config", "", "configuration `FILE` (default: ecraudit.yaml in the working directory, if there is one)")
+}
+
+func (f *configFlag) load() (*config.Config, error) { return (&ruleFlags{config: f.path}).loadConfig() }
+
+// subjectFlags say where the one repository is that a command is about.
+type subjectFlags struct {
+	configFlag
+	options  collect.Options
+	account  string
+	region   string
+	snapshot string
+}
+
+func (f *subjectFlags) add(flags *pflag.FlagSet) {
+	f.configFlag.add(flags)
+	flags.StringVar(&f.account, "account", "", "`ID` of the repository's account (default: the caller's own, or the only one that has it in the snapshot)")
+	flags.StringVar(&f.region, "region", "", "`NAME` of the repository's region (default: the ambient one, or the only one that has it in the snapshot)")
+	flags.StringVar(&f.snapshot, "snapshot", "", "read the repository from this snapshot `FILE` instead of asking AWS")
+	o := &f.options
+	flags.StringVar(&o.Roles.Name, "role-name", "", "`NAME` of the role to assume where the account is not the caller's own")
+	flags.StringVar(&o.Roles.ExternalID, "external-id", "", "external `ID` that the role demands")
+	flags.StringVar(&o.Roles.HubARN, "hub-role-arn", "", "`ARN` of a role to assume first")
+	flags.StringVar(&o.Profile, "profile", "", "`NAME` of the profile in the shared AWS configuration")
+}
+
+// subject is the repository that a command is about, and what surrounds it.
+type subject struct {
+	organization snapshot.Organization
+	registry     *snapshot.Registry
+	repository   *snapshot.Repository
+	settings     *config.Effective
+	clock        time.Time // of the collection
+}
+
+// gap returns why a document of the subject could not be read, or nil.
+func (s *subject) gap(n snapshot.Need) *snapshot.Gap {
+	if gap := s.repository.Gap(n); gap != nil {
+		return gap
+	}
+	return s.registry.Gap(n)
+}
+
+// read finds the repository, which may be given by name, ARN or URI, and reads
+// the documents that are needed. A document that could not be read is a gap of
+// the subject, not an error.
+func (f *subjectFlags) read(ctx context.Context, repository string, needs []snapshot.Need) (*subject, error) {
+	c, err := f.load()
+	if err != nil {
+		return nil, err
+	}
+	name, err := f.locate(repository)
+	if err != nil {
+		return nil, err
+	}
+	found := &finder{name: name, account: f.account, region: f.region}
+	clock := time.Now().UTC()
+	if f.snapshot != "" {
+		clock, err = readSnapshot(ctx, f.snapshot, needs, found)
+	} else {
+		err = f.collect(ctx, c, name, needs, found)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return nil, err
+	}
+	one, err := found.only(f.snapshot)
+	if err != nil {
+		return nil, err
+	}
+	one.clock = clock
+	r := one.repository
+	one.settings = c.For(config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags})
+	return one, nil
+}
+
+var (
+	repositoryARN = regexp.MustCompile(`^arn:[a-z-]+:ecr:([a-z0-9-]+):([0-9]{12}):repository/(.+)$`)
+	repositoryURI = regexp.MustCompile(`^([0-9]{12})\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.[a-z0-9.-]+/([^:@]+)$`)
+)
+
+// locate takes account and region from an ARN or URI, and returns the name.
+func (f *subjectFlags) locate(repository string) (name string, err error) {
+	if f.account != "" && !regexp.MustCompile(`^[0-9]{12}$`).MatchString(f.account) {
+		return "", fmt.Errorf("--account: %q is not an account id: it has 12 digits", f.account)
+	}
+	if m := repositoryARN.FindStringSubmatch(repository); m != nil {
+		return m[3], f.settle(m[2], m[1])
+	}
+	if m := repositoryURI.FindStringSubmatch(repository); m != nil {
+		return m[3], f.settle(m[1], m[2])
+	}
+	if strings.ContainsAny(repository, ":@ ") || repository == "" {
+		return "", fmt.Errorf("%q is not a repository: give its name (team/api), ARN or URI, without tag and digest", repository)
+	}
+	return repository, nil
+}
+
+func (f *subjectFlags) settle(account, region string) error {
+	if f.account != "" && f.account != account || f.region != "" && f.region != region {
+		return fmt.Errorf("the repository is in %s/%s, but --account and --region say %s/%s: leave them out", account, region, cmp.Or(f.account, account), cmp.Or(f.region, region))
+	}
+	f.account, f.region = account, region
+	return nil
+}
+
+// collect reads the repository from AWS.
+func (f *subjectFlags) collect(ctx context.Context, c *config.Config, name string, needs []snapshot.Need, sink collect.Sink) error {
+	o := f.options
+	o.Selection = collect.Selection{Repository: name}
+	if f.account != "" {
+		o.Selection.Accounts = []string{f.account}
+	}
+	if f.region != "" {
+		o.Regions = []string{f.region}
+	}
+	return collect.Run(ctx, withDefaults(o, c, needs), sink)
+}
+
+// withDefaults completes options for a command that only looks.
+func withDefaults(o collect.Options, c *config.Config, needs []snapshot.Need) collect.Options {
+	o.Needs = snapshot.Needs{}
+	for _, n := range needs {
+		o.Needs[n] = true
+	}
+	o.Organization = configured(c.Organization)
+	o.ReleaseTag = func(r *snapshot.Repository) func(string) bool {
+		return c.For(config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags}).ReleaseTagsRegexp().MatchString
+	}
+	o.Concurrency = cmp.Or(o.Concurrency, collect.DefaultConcurrency)
+	o.Patience = cmp.Or(o.Patience, collect.DefaultPatience)
+	o.CallTimeout = cmp.Or(o.CallTimeout, collect.DefaultCallTimeout)
+	o.Stats, o.Log = &collect.Stats{}, slog.New(slog.DiscardHandler)
+	return o
+}
+
+// readSnapshot hands what a snapshot file holds to a sink, and returns when it
+// was collected.
+func readSnapshot(ctx context.Context, path string, needs []snapshot.Need, sink collect.Sink) (clock time.Time, err error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("--snapshot: %s: %w; make one with: ecraudit snapshot -o FILE", path, snapshot.Cause(err))
+	}
+	defer file.Close() //nolint:errcheck // only read
+	reader, err := snapshot.NewReader(file, path)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer reader.Close()
+	for _, need := range needs {
+		if !slices.Contains(reader.Header.Needs, need) {
+			return time.Time{}, fmt.Errorf("%s was collected without %s, which this command needs: collect it again with rules that need it, or ask AWS", path, need)
+		}
+	}
+	if err := sink.Begin(reader.Header.Organization); err != nil {
+		return time.Time{}, err
+	}
+	if err := reader.Read(ctx, sink); err != nil {
+		return time.Time{}, err
+	}
+	for _, t := range reader.Header.Targets {
+		if err := sink.Done(t); err != nil {
+			return time.Time{}, err
+		}
+	}
+	return reader.Header.Clock, nil
+}
+
+// finder keeps the repositories of one name.
+type finder struct {
+	name, account, region string
+
+	mu           sync.Mutex
+	organization snapshot.Organization
+	found        []*subject
+	failures     []string
+}
+
+func (f *finder) Begin(o snapshot.Organization) error {
+	f.organization = o
+	return nil
+}
+
+func (f *finder) Registry(context.Context, *snapshot.Registry) error { return nil }
+
+func (f *finder) Repository(_ context.Context, reg *snapshot.Registry, r *snapshot.Repository) error {
+	if r.Name != f.name || f.account != "" && r.Account != f.account || f.region != "" && r.Region != f.region {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.found = append(f.found, &subject{organization: f.organization, registry: reg, repository: r})
+	return nil
+}
+
+func (f *finder) Done(t snapshot.TargetResult) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t.Status == snapshot.StatusFailed {
+		for _, gap := range t.Gaps {
+			f.failures = append(f.failures, fmt.Sprintf("%s: %s: %s", strings.TrimSuffix(t.Target.String(), "/"), gap.Code, gap.Message))
+		}
+	}
+	return nil
+}
+
+// only returns the repository, if there is exactly one.
+func (f *finder) only(snapshotPath string) (*subject, error) {
+	switch len(f.found) {
+	case 1:
+		return f.found[0], nil
+	case 0:
+		return nil, f.none(snapshotPath)
+	}
+	places := make([]string, len(f.found))
+	for i, s := range f.found {
+		places[i] = s.repository.Target.String()
+	}
+	slices.Sort(places)
+	return nil, fmt.Errorf("%s is in several registries (%s): say which with --account and --region", f.name, strings.Join(places, ", "))
+}
+
+func (f *finder) none(snapshotPath string) error {
+	if len(f.failures) > 0 {
+		return fmt.Errorf("%s could not be read: %s", f.name, strings.Join(f.failures, "; "))
+	}
+	where := "the registry of " + strings.Trim(cmp.Or(f.account, "the caller's account")+" in "+cmp.Or(f.region, "the ambient region"), " ")
+	if snapshotPath != "" {
+		where = snapshotPath
+	}
+	return fmt.Errorf("there is no repository %s in %s: check its name, and say where it is with --account and --region", f.name, where)
+}
+
+// surveyFlags say which repositories a command looks at: those of targets, or
+// those of a snapshot.
+type surveyFlags struct {
+	configFlag
+	targetFlags
+	snapshot string
+}
+
+func (f *surveyFlags) add(flags *pflag.FlagSet) {
+	f.configFlag.add(flags)
+	f.targetFlags.add(flags)
+	flags.StringVar(&f.snapshot, "snapshot", "", "look at this snapshot `FILE` instead of asking AWS")
+}
+
+// check refuses flags that mean nothing together.
+func (f *surveyFlags) check(command *cobra.Command) error {
+	if f.snapshot != "" {
+		for _, name := range awsFlags {
+			if command.Flags().Changed(name) {
+				return fmt.Errorf("--%s means nothing with --snapshot: what was collected is in the file", name)
+			}
+		}
+	}
+	return f.targetFlags.check()
+}
+
+// visit hands every repository to the sink, and returns the time of collection.
+// Sinks are called from many goroutines. An interrupted visit is an error.
+func (f *surveyFlags) visit(ctx context.Context, c *config.Config, needs []snapshot.Need, s streams, sink collect.Sink) (clock time.Time, err error) {
+	if f.snapshot != "" {
+		return readSnapshot(ctx, f.snapshot, needs, sink)
+	}
+	o := withDefaults(f.options, c, needs)
+	stop := f.showProgress(s.err, o.Stats)
+	defer stop()
+	err = collect.Run(ctx, o, sink)
+	return time.Now().UTC(), errors.Join(err, ctx.Err())
+}
