@@ -59,7 +59,7 @@ func listRules(c *config.Config, rules *evaluate.Rules) []listedRule {
 	everywhere := c.For(config.Resource{})
 	listed := make([]listedRule, len(rules.All))
 	for i, rule := range rules.All {
-		listed[i] = listedRule{rule.Rule, c.MayRun(rule.ID)}
+		listed[i] = listedRule{rule.Rule, c.MayRun(rule.ID, !rule.Optional)}
 		listed[i].Severity = everywhere.Severity(rule.ID, rule.Severity)
 	}
 	return listed

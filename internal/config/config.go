@@ -53,7 +53,7 @@ type Organization struct {
 }
 
 // RuleSetting is what a configuration says of a rule. Nil means that it says
-// nothing: the rule is on, with the severity of its metadata.
+// nothing: the rule is as its metadata has it.
 type RuleSetting struct {
 	Enabled  *bool
 	Severity *finding.Severity

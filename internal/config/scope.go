@@ -124,10 +124,13 @@ type Effective struct {
 // Rule returns what the configuration says of a rule.
 func (e *Effective) Rule(id string) RuleSetting { return e.rules[id] }
 
-// Enabled reports whether a rule is on. Rules are on unless turned off.
-func (e *Effective) Enabled(id string) bool {
-	on := e.rules[id].Enabled
-	return on == nil || *on
+// Enabled reports whether a rule is on, given whether it is on where the
+// configuration does not say.
+func (e *Effective) Enabled(id string, byDefault bool) bool {
+	if on := e.rules[id].Enabled; on != nil {
+		return *on
+	}
+	return byDefault
 }
 
 // Severity returns the severity of a rule whose metadata says metadata.
@@ -226,10 +229,9 @@ func (c *Config) TagsDecide(r Resource) bool {
 
 // MayRun reports whether a rule is on for some resource: in the base, or
 // because a scope turns it on. Where it is not, nothing need be collected for
-// it.
-func (c *Config) MayRun(id string) bool {
-	on := c.Rules[id].Enabled
-	if on == nil || *on {
+// it. byDefault is whether it is on where the configuration does not say.
+func (c *Config) MayRun(id string, byDefault bool) bool {
+	if on := c.Rules[id].Enabled; on != nil && *on || on == nil && byDefault {
 		return true
 	}
 	return slices.ContainsFunc(c.Scopes, func(s Scope) bool {

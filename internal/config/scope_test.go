@@ -265,9 +265,10 @@ func TestForFromManyGoroutines(t *testing.T) {
 func TestEffective(t *testing.T) {
 	c := parse(t, everything)
 	base := c.For(Resource{})
-	equal(t, base.Enabled("tag-convention"), false)
-	equal(t, base.Enabled("encryption"), true)
-	equal(t, base.Enabled("never-mentioned"), true)
+	equal(t, base.Enabled("tag-convention", true), false)
+	equal(t, base.Enabled("encryption", true), true)
+	equal(t, base.Enabled("never-mentioned", true), true)
+	equal(t, base.Enabled("never-mentioned", false), false)
 	equal(t, base.Severity("encryption", finding.High), finding.Low)
 	equal(t, base.Severity("never-mentioned", finding.High), finding.High)
 	equal(t, base.ReleaseTagsRegexp().String(), "^release-")
@@ -296,9 +297,9 @@ scopes:
     rules: {on-in-a-scope: on, severity-in-a-scope: {severity: low}, on: off}
 `)
 	for id, want := range map[string]bool{
-		"off-everywhere": false, "on-in-a-scope": true, "severity-in-a-scope": false, "on": true, "never-mentioned": true,
+		"off-everywhere": false, "on-in-a-scope": true, "severity-in-a-scope": false, "on": true, "never-mentioned": true, "optional": false,
 	} {
-		equal(t, id+fmt.Sprint(c.MayRun(id)), id+fmt.Sprint(want))
+		equal(t, id+fmt.Sprint(c.MayRun(id, id != "optional")), id+fmt.Sprint(want))
 	}
 }
 

@@ -72,7 +72,7 @@ func New(rules *Rules, c *config.Config, o Options) (*Engine, error) {
 	}
 	e := &Engine{options: o, config: c, digest: rules.digest, needs: snapshot.Needs{}, now: number(o.Clock.UnixNano())}
 	for _, rule := range rules.All {
-		if c.MayRun(rule.ID) {
+		if c.MayRun(rule.ID, !rule.Optional) {
 			e.rules = append(e.rules, rule)
 		}
 	}

@@ -55,7 +55,7 @@ func (j *judgement) base(registry *ast.Term) (object, error) {
 func (j *judgement) run(ctx context.Context, scope finding.Scope, input object) error {
 	var ready []*Rule
 	for _, rule := range j.engine.rules {
-		if rule.Scope != scope || !j.settings.Enabled(rule.ID) {
+		if rule.Scope != scope || !j.settings.Enabled(rule.ID, !rule.Optional) {
 			continue
 		}
 		if gap := j.missing(rule); gap != nil {

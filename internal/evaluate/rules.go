@@ -235,13 +235,15 @@ func (m *metadata) require(holds bool, problem string) {
 	}
 }
 
-var metadataKeys = []string{"id", "severity", "scope", "needs", "uses", "remediation", "frameworks"}
+var metadataKeys = []string{"id", "severity", "scope", "needs", "uses", "why", "remediation", "enabled", "frameworks"}
 
 func (m *metadata) fill(rule *Rule) {
 	for _, key := range slices.Sorted(keys(m.custom)) {
 		m.require(slices.Contains(metadataKeys, key), fmt.Sprintf("custom.%s is not known%s", key, didYouMean(key, metadataKeys)))
 	}
 	rule.ID = m.text("id", true)
+	rule.Why = strings.Join(strings.Fields(m.text("why", false)), " ")
+	rule.Optional = !m.flag("enabled", true)
 	rule.Remediation = strings.Join(strings.Fields(m.text("remediation", false)), " ")
 	if severity := m.text("severity", true); severity != "" {
 		parsed, err := finding.ParseSeverity(severity)
@@ -275,6 +277,16 @@ func (m *metadata) text(key string, required bool) string {
 	text, ok := value.(string)
 	m.require(ok && text != "", fmt.Sprintf("custom.%s must be a text, not %v", key, value))
 	return text
+}
+
+func (m *metadata) flag(key string, otherwise bool) bool {
+	value, given := m.custom[key]
+	if !given {
+		return otherwise
+	}
+	on, ok := value.(bool)
+	m.require(ok, fmt.Sprintf("custom.%s must be true or false, not %v", key, value))
+	return on
 }
 
 func (m *metadata) needs(key string) (needs []snapshot.Need) {

@@ -110,9 +110,11 @@ type Rule struct {
 	ID          string              `json:"id"`
 	Title       string              `json:"title"`
 	Description string              `json:"description"`
+	Why         string              `json:"why,omitempty"`
 	Remediation string              `json:"remediation,omitempty"`
 	Severity    Severity            `json:"severity"`
 	Scope       Scope               `json:"scope"`
+	Optional    bool                `json:"optional,omitempty"` // off unless the configuration turns it on
 	Needs       []string            `json:"needs,omitempty"` // must have been read for the rule to run
 	Uses        []string            `json:"uses,omitempty"`  // are read too, but the rule copes without
 	Frameworks  map[string][]string `json:"frameworks,omitempty"`
