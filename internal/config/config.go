@@ -83,10 +83,18 @@ type Settings struct {
 	// TrustedAccounts are accounts outside the organization that may have
 	// access: account id to name, which may be empty.
 	TrustedAccounts map[string]string `json:"trusted_accounts"`
+	// VendorAccounts are accounts of vendors that may have access: account id to
+	// the vendor's name, which may be empty.
+	VendorAccounts map[string]string `json:"vendor_accounts"`
 	// ReaderAccounts must be able to pull.
 	ReaderAccounts []string `json:"reader_accounts"`
 	// ReleaseTags is the RE2 pattern of the tags that mark a release.
 	ReleaseTags string `json:"release_tags"`
+	// ProtectedTags is the RE2 pattern of tags that no fix touches and whose
+	// images are kept; empty stands for ReleaseTags.
+	ProtectedTags string `json:"protected_tags"`
+	// ForbiddenTags are ECR wildcards of tags that no image may carry.
+	ForbiddenTags []string `json:"forbidden_tags"`
 	// TagPattern is the RE2 pattern that every tag must match; empty demands
 	// nothing.
 	TagPattern string `json:"tag_pattern"`
@@ -103,6 +111,56 @@ type Settings struct {
 	Immutable string `json:"immutable"`
 	// ScanOnPush demands that pushed images are scanned.
 	ScanOnPush bool `json:"scan_on_push"`
+	// RepositoryNames is the RE2 pattern that every repository name must match;
+	// empty demands nothing.
+	RepositoryNames  string           `json:"repository_names"`
+	Ages             Ages             `json:"ages"`
+	Limits           Limits           `json:"limits"`
+	PullThroughCache PullThroughCache `json:"pull_through_cache"`
+	// Retention are the classes of tags that do not stay for ever. The first
+	// that matches a tag counts.
+	Retention []RetentionClass `json:"retention"`
+	Prices    Prices           `json:"prices"`
+}
+
+// Ages are in days.
+type Ages struct {
+	InUseDays  int `json:"in_use_days"` // what was pulled within these days is in use
+	UnusedDays int `json:"unused_days"` // what was neither pushed nor pulled for these days is not used
+	EmptyDays  int `json:"empty_days"`  // how long a repository may be empty
+	ScanDays   int `json:"scan_days"`   // how old a scan result may be
+}
+
+// Limits are sizes and numbers; 0 limits nothing.
+type Limits struct {
+	Images         int     `json:"images"`         // the quota of images in a repository
+	ImagesPercent  int     `json:"images_percent"` // the part of the quota that may be used
+	UntaggedImages int     `json:"untagged_images"`
+	ImageBytes     int64   `json:"image_bytes"`  // compressed, of one image
+	MonthlyCost    float64 `json:"monthly_cost"` // of a repository, in the currency of Prices
+}
+
+// PullThroughCache says what may be cached.
+type PullThroughCache struct {
+	Upstreams []string `json:"upstreams"` // wildcards over upstream addresses; empty allows any
+}
+
+// RetentionClass is a class of tags and how long they stay. A tag whose image is
+// among the newest, or pushed within the days, stays.
+type RetentionClass struct {
+	Name       string `json:"name"`
+	Tags       string `json:"tags"`    // RE2; what its groups capture makes classes of their own
+	Exclude    string `json:"exclude"` // RE2 of tags that are not in the class; empty for none
+	KeepNewest int    `json:"keep_newest"`
+	KeepDays   int    `json:"keep_days"`
+}
+
+// Prices are storage prices per GB (2^30 bytes) and month.
+type Prices struct {
+	Currency string             `json:"currency"`
+	Standard float64            `json:"standard"`
+	Archive  float64            `json:"archive"`
+	Regions  map[string]float64 `json:"regions"` // of standard storage, where they differ
 }
 
 // Lifecycle is the least that lifecycle policies must do.
@@ -130,7 +188,9 @@ func Default() *Config {
 		RulePaths:    []string{},
 		Settings: Settings{
 			TrustedAccounts: map[string]string{},
+			VendorAccounts:  map[string]string{},
 			ReaderAccounts:  []string{},
+			ForbiddenTags:   []string{"latest"},
 			ReleaseTags:     DefaultReleaseTags,
 			Vulnerabilities: map[string]int{"critical": 0, "high": 0},
 			Lifecycle:       Lifecycle{Required: true, Untagged: true, DevTags: []string{}},
@@ -138,6 +198,12 @@ func Default() *Config {
 			Encryption:      Encryption{Type: "AES256", KMSKeys: []string{}},
 			Immutable:       "release",
 			ScanOnPush:      true,
+			Ages:            Ages{InUseDays: 30, UnusedDays: 180, EmptyDays: 30, ScanDays: 30},
+			Limits:          Limits{Images: 20000, ImagesPercent: 80, UntaggedImages: 100},
+
+			PullThroughCache: PullThroughCache{Upstreams: []string{}},
+			Retention:        []RetentionClass{},
+			Prices:           Prices{Currency: "USD", Standard: 0.10, Archive: 0.10, Regions: map[string]float64{}},
 		},
 		Scopes: []Scope{},
 	}

@@ -46,8 +46,13 @@ func toJSON(t testing.TB, value any) string {
 
 const defaultSettings = `{
   "trusted_accounts": {},
+  "vendor_accounts": {},
   "reader_accounts": [],
   "release_tags": "^v?[0-9]+\\.[0-9]+\\.[0-9]+$",
+  "protected_tags": "",
+  "forbidden_tags": [
+    "latest"
+  ],
   "tag_pattern": "",
   "vulnerabilities": {
     "critical": 0,
@@ -65,7 +70,31 @@ const defaultSettings = `{
     "kms_keys": []
   },
   "immutable": "release",
-  "scan_on_push": true
+  "scan_on_push": true,
+  "repository_names": "",
+  "ages": {
+    "in_use_days": 30,
+    "unused_days": 180,
+    "empty_days": 30,
+    "scan_days": 30
+  },
+  "limits": {
+    "images": 20000,
+    "images_percent": 80,
+    "untagged_images": 100,
+    "image_bytes": 0,
+    "monthly_cost": 0
+  },
+  "pull_through_cache": {
+    "upstreams": []
+  },
+  "retention": [],
+  "prices": {
+    "currency": "USD",
+    "standard": 0.1,
+    "archive": 0.1,
+    "regions": {}
+  }
 }`
 
 func TestDefaultSettingsAsRulesSeeThem(t *testing.T) {
@@ -102,8 +131,11 @@ rules:
   encryption: {enabled: true, severity: low}
 rule_paths: [my-rules/, ../shared/rule.rego, /etc/rules]
 trusted_accounts: {"777788889999": Acme scanner, 222233334444: }
+vendor_accounts: {"888899990000": Acme}
 reader_accounts: [444455556666]
 release_tags: '^release-'
+protected_tags: '^keep-'
+forbidden_tags: [latest, "*-snapshot"]
 tag_pattern: '^[a-z]'
 vulnerabilities: {critical: 0, untriaged: 12}
 lifecycle:
@@ -117,6 +149,14 @@ encryption:
   kms_keys: ["arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd"]
 immutable: all
 scan_on_push: false
+repository_names: '^[a-z]+/'
+ages: {in_use_days: 1, unused_days: 2, empty_days: 3, scan_days: 4}
+limits: {images: 100, images_percent: 50, untagged_images: 7, image_bytes: 2GiB, monthly_cost: 12.5}
+pull_through_cache: {upstreams: [public.ecr.aws, "*.example.com"]}
+retention:
+  - {name: branches, tags: '^br-(.*)-', exclude: '^br-main-', keep_newest: 3, keep_days: 14}
+  - {name: pulls, tags: '^pr-', keep_days: 7}
+prices: {currency: EUR, standard: 0.09, archive: 0.05, regions: {eu-central-1: 0.11}}
 scopes:
   - match: {accounts: ["1111*"], regions: "eu-*", repositories: ["team/*"], tags: {env: "prod*", tier: [gold, silver]}}
     settings:
@@ -140,6 +180,9 @@ func TestEveryKey(t *testing.T) {
 		RulePaths: []string{filepath.Join("conf", "my-rules"), filepath.Join("shared", "rule.rego"), "/etc/rules"},
 		Settings: Settings{
 			TrustedAccounts: map[string]string{"777788889999": "Acme scanner", "222233334444": ""},
+			VendorAccounts:  map[string]string{"888899990000": "Acme"},
+			ProtectedTags:   "^keep-",
+			ForbiddenTags:   []string{"latest", "*-snapshot"},
 			ReaderAccounts:  []string{"444455556666"},
 			ReleaseTags:     "^release-",
 			TagPattern:      "^[a-z]",
@@ -148,6 +191,16 @@ func TestEveryKey(t *testing.T) {
 			RequiredTags:    map[string][]string{"owner": {}, "env": {"prod", "dev"}, "cost": {"7"}},
 			Encryption:      Encryption{Type: "KMS", KMSKeys: []string{"arn:aws:kms:eu-west-1:111122223333:key/mrk-1234abcd"}},
 			Immutable:       "all",
+			RepositoryNames: "^[a-z]+/",
+			Ages:            Ages{InUseDays: 1, UnusedDays: 2, EmptyDays: 3, ScanDays: 4},
+			Limits:          Limits{Images: 100, ImagesPercent: 50, UntaggedImages: 7, ImageBytes: 2 << 30, MonthlyCost: 12.5},
+
+			PullThroughCache: PullThroughCache{Upstreams: []string{"public.ecr.aws", "*.example.com"}},
+			Retention: []RetentionClass{
+				{Name: "branches", Tags: "^br-(.*)-", Exclude: "^br-main-", KeepNewest: 3, KeepDays: 14},
+				{Name: "pulls", Tags: "^pr-", KeepDays: 7},
+			},
+			Prices: Prices{Currency: "EUR", Standard: 0.09, Archive: 0.05, Regions: map[string]float64{"eu-central-1": 0.11}},
 		},
 		Scopes: []Scope{{
 			Match: Match{

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-const allKeys = "organization, rules, rule_paths, scopes, trusted_accounts, reader_accounts, release_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push"
+const allKeys = "organization, rules, rule_paths, scopes, trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices"
 
 // mistakes are files that must be refused, with all that is said of them. The
 // path before each line and column is left out.
@@ -24,7 +24,7 @@ var mistakes = []struct{ name, text, want string }{
 	{"unknown key of a scope's settings", "scopes: [{match: {regions: x}, settings: {lifecycle: {untaged: on}}}]",
 		`1:55: scopes[0].settings.lifecycle: unknown key "untaged": did you mean "untagged"?`},
 	{"what only the file has in a scope's settings", "scopes: [{match: {regions: x}, settings: {immutable: all, rule_paths: []}}]",
-		`1:59: scopes[0].settings: unknown key "rule_paths": use one of trusted_accounts, reader_accounts, release_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push`},
+		`1:59: scopes[0].settings: unknown key "rule_paths": use one of trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices`},
 	{"settings straight in a scope", "scopes: [{lifecycle: {}}]", `1:11: scopes[0]: unknown key "lifecycle": it belongs below settings`},
 	{"criteria straight in a scope", "scopes: [{regions: x}]", `1:11: scopes[0]: unknown key "regions": it belongs below match`},
 	{"every mistake in the order of the file", "immutable: no\nrulez: {}\nscan_on_push: 1",
@@ -53,6 +53,19 @@ var mistakes = []struct{ name, text, want string }{
 	{"binary", "tag_pattern: !!binary YQ==", `1:14: tag_pattern: tag "!!binary" is not supported: remove it`},
 	{"a merge key that merges itself", "rules: &a\n  <<: *a", `2:7: rules: merge keys (<<) nest more than 32 deep: write the keys out`},
 	{"a merge key with text", "rules: {<<: a}", `1:13: rules: found "a": write a mapping, or a list of them, after <<`},
+
+	{"an amount with a currency", "prices: {standard: 0.1 USD}", `1:20: prices.standard: "0.1 USD" is not an amount: write a number such as 0.1 or 25, without currency`},
+	{"a negative amount", "limits: {monthly_cost: -1}", `1:24: limits.monthly_cost: "-1" is not an amount: write a number such as 0.1 or 25, without currency`},
+	{"a size of unknown unit", "limits: {image_bytes: 2GB}", `1:23: limits.image_bytes: "2GB" is not a size: write a whole number of bytes, or one with KiB, MiB or GiB, such as 2GiB`},
+	{"a size beyond all images", "limits: {image_bytes: 999999999999999TiB}", `1:23: limits.image_bytes: "999999999999999TiB" is larger than any image: write less`},
+	{"a price of no region", "prices: {regions: {Ireland: 1}}", `1:20: prices.regions: "Ireland" is not a region: write one such as eu-west-1`},
+	{"an upstream with a scheme", "pull_through_cache: {upstreams: ['https://docker.io']}", `1:34: pull_through_cache.upstreams[0]: "https://docker.io" cannot match the address of a registry: write one such as registry-1.docker.io, with * for any part, without https://`},
+	{"retention that is no list", "retention: {name: a}", `1:12: retention: found a mapping: write a list of classes, each after a dash, or [] for none`},
+	{"a class without name", "retention: [{tags: a, keep_days: 1}]", `1:13: retention[0]: has no name: give it one, such as name: branches`},
+	{"a class without tags", "retention: [{name: a, keep_days: 1}]", `1:13: retention[0]: has no tags: write the RE2 pattern of its tags, such as '^pr-'`},
+	{"a class without limit", "retention: [{name: a, tags: b}]", `1:13: retention[0]: keeps every tag: say how many with keep_newest, or how long with keep_days`},
+	{"two classes of one name", "retention:\n  - {name: a, tags: b, keep_days: 1}\n  - {name: a, tags: c, keep_days: 1}", `3:5: retention[1]: the name "a" is already that of the class on line 2: choose another`},
+	{"a class with a bad pattern", "retention: [{name: a, tags: '(?=b)', keep_days: 1}]", `1:30: retention[0].tags: not a pattern: invalid or unsupported Perl syntax in "(?=": RE2 syntax has no lookaround and no backreferences`},
 
 	{"text for a section", "lifecycle: on", `1:12: lifecycle: found "on": write keys below it, such as required:`},
 	{"text for a list", "reader_accounts: 111122223333", `1:18: reader_accounts: found "111122223333": write a list in [], or [] for none`},

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"regexp"
 	"slices"
@@ -119,6 +120,7 @@ type Effective struct {
 	rules       map[string]RuleSetting
 	releaseTags *regexp.Regexp
 	tagPattern  *regexp.Regexp
+	protected   *regexp.Regexp
 }
 
 // Rule returns what the configuration says of a rule.
@@ -143,6 +145,10 @@ func (e *Effective) Severity(id string, metadata finding.Severity) finding.Sever
 
 // ReleaseTagsRegexp returns Settings.ReleaseTags compiled.
 func (e *Effective) ReleaseTagsRegexp() *regexp.Regexp { return e.releaseTags }
+
+// ProtectedTagsRegexp returns Settings.ProtectedTags compiled, or the pattern
+// of release tags where it is empty.
+func (e *Effective) ProtectedTagsRegexp() *regexp.Regexp { return e.protected }
 
 // TagPatternRegexp returns Settings.TagPattern compiled, or nil when no
 // convention is demanded.
@@ -205,6 +211,7 @@ func (c *Config) combine(held string) *Effective {
 			e.rules[id] = setting.over(e.rules[id])
 		}
 	}
+	e.protected = regexp.MustCompile(cmp.Or(e.Settings.ProtectedTags, e.Settings.ReleaseTags))
 	e.releaseTags = regexp.MustCompile(e.Settings.ReleaseTags)
 	if e.Settings.TagPattern != "" {
 		e.tagPattern = regexp.MustCompile(e.Settings.TagPattern)

@@ -82,14 +82,17 @@ func flow(value any) string {
 
 // settings is the table of all settings. Keys with a dot stand in sections.
 func settings() []setting {
-	return slices.Concat(accessSettings(), imageSettings(), lifecycleSettings(), repositorySettings())
+	return slices.Concat(accessSettings(), imageSettings(), lifecycleSettings(), repositorySettings(), amountSettings(), retentionSettings(), priceSettings())
 }
 
 func accessSettings() []setting {
 	return []setting{
 		define("trusted_accounts", "account id to name, or list of account ids",
 			"Accounts outside the organization that may have access.",
-			func(s *Settings) *map[string]string { return &s.TrustedAccounts }, (*reader).trustedAccounts),
+			func(s *Settings) *map[string]string { return &s.TrustedAccounts }, (*reader).namedAccounts),
+		define("vendor_accounts", "account id to name, or list of account ids",
+			"Accounts of vendors that may have access, with the vendors' names.",
+			func(s *Settings) *map[string]string { return &s.VendorAccounts }, (*reader).namedAccounts),
 		define("reader_accounts", "list of account ids",
 			"Accounts that must be able to pull.",
 			func(s *Settings) *[]string { return &s.ReaderAccounts }, (*reader).accounts),
@@ -101,6 +104,12 @@ func imageSettings() []setting {
 		define("release_tags", "RE2 pattern",
 			"The tags that mark an image as a release.",
 			func(s *Settings) *string { return &s.ReleaseTags }, (*reader).releaseTags),
+		define("protected_tags", "RE2 pattern",
+			"Tags that no fix touches, and whose images are kept. Empty, it is the pattern of `release_tags`.",
+			func(s *Settings) *string { return &s.ProtectedTags }, (*reader).pattern),
+		define("forbidden_tags", "list of ECR wildcards",
+			"Tags that no image may carry; the rule `tag-latest`, which is off by default, checks it.",
+			func(s *Settings) *[]string { return &s.ForbiddenTags }, (*reader).wildcards),
 		define("tag_pattern", "RE2 pattern",
 			"The convention that every tag must follow. It may match anywhere in the tag: begin it with `^` and end it with `$` to bind the whole. Empty demands nothing.",
 			func(s *Settings) *string { return &s.TagPattern }, (*reader).pattern),
@@ -144,6 +153,70 @@ func repositorySettings() []setting {
 		define("scan_on_push", "true or false",
 			"Whether images must be scanned when they are pushed.",
 			func(s *Settings) *bool { return &s.ScanOnPush }, (*reader).boolean),
+	}
+}
+
+// amountSettings are what is measured: names, ages and limits.
+func amountSettings() []setting {
+	return []setting{
+		define("repository_names", "RE2 pattern",
+			"The convention that every repository name must follow. It may match anywhere in the name. Empty demands nothing.",
+			func(s *Settings) *string { return &s.RepositoryNames }, (*reader).pattern),
+		define("ages.in_use_days", "number of days",
+			"An image that was pulled within these days is in use.",
+			func(s *Settings) *int { return &s.Ages.InUseDays }, (*reader).number),
+		define("ages.unused_days", "number of days",
+			"What was neither pushed nor pulled for these days is not used.",
+			func(s *Settings) *int { return &s.Ages.UnusedDays }, (*reader).number),
+		define("ages.empty_days", "number of days",
+			"How long a repository may be empty.",
+			func(s *Settings) *int { return &s.Ages.EmptyDays }, (*reader).number),
+		define("ages.scan_days", "number of days",
+			"How old a scan result may be.",
+			func(s *Settings) *int { return &s.Ages.ScanDays }, (*reader).number),
+		define("limits.images", "number",
+			"The quota of images in a repository; [20,000](https://docs.aws.amazon.com/AmazonECR/latest/userguide/service-quotas.html) unless AWS raised it.",
+			func(s *Settings) *int { return &s.Limits.Images }, (*reader).number),
+		define("limits.images_percent", "number",
+			"The part of that quota, in percent, that may be used. 0 accepts all of it.",
+			func(s *Settings) *int { return &s.Limits.ImagesPercent }, (*reader).number),
+		define("limits.untagged_images", "number",
+			"How many untagged images a repository may have, children of indexes not counted. 0 accepts any number.",
+			func(s *Settings) *int { return &s.Limits.UntaggedImages }, (*reader).number),
+		define("limits.image_bytes", "size, such as 2GiB",
+			"The largest compressed size of an image: a number of bytes, or one with KiB, MiB or GiB. 0 accepts any size.",
+			func(s *Settings) *int64 { return &s.Limits.ImageBytes }, (*reader).bytes),
+		define("limits.monthly_cost", "amount of money",
+			"What the storage of a repository may cost in a month, in the currency of `prices`. 0 accepts any cost.",
+			func(s *Settings) *float64 { return &s.Limits.MonthlyCost }, (*reader).amount),
+		define("pull_through_cache.upstreams", "list of globs",
+			"Addresses of the upstream registries that may be cached, such as `public.ecr.aws`. Empty accepts any.",
+			func(s *Settings) *[]string { return &s.PullThroughCache.Upstreams }, (*reader).upstreams),
+	}
+}
+
+func retentionSettings() []setting {
+	return []setting{
+		define("retention", "list of classes: {name, tags, exclude, keep_newest, keep_days}",
+			"Classes of tags that do not stay for ever, which [retention](retention.md) describes. `tags` and `exclude` are RE2 patterns; the first class that matches a tag counts.",
+			func(s *Settings) *[]RetentionClass { return &s.Retention }, (*reader).retention),
+	}
+}
+
+func priceSettings() []setting {
+	return []setting{
+		define("prices.currency", "text",
+			"The currency of the prices.",
+			func(s *Settings) *string { return &s.Prices.Currency }, (*reader).text),
+		define("prices.standard", "amount of money",
+			"A GB (2^30 bytes) in standard storage for a month. See [AWS's prices](https://aws.amazon.com/ecr/pricing/).",
+			func(s *Settings) *float64 { return &s.Prices.Standard }, (*reader).amount),
+		define("prices.archive", "amount of money",
+			"A GB of archived images for a month. AWS takes as much as for standard storage up to 150 TB, and less above.",
+			func(s *Settings) *float64 { return &s.Prices.Archive }, (*reader).amount),
+		define("prices.regions", "region to amount of money",
+			"Prices of standard storage in regions where they differ.",
+			func(s *Settings) *map[string]float64 { return &s.Prices.Regions }, (*reader).regionPrices),
 	}
 }
 

@@ -52,8 +52,8 @@ func (r *reader) accounts(at string, n *yaml.Node) ([]string, bool) {
 	return r.list(at, n, (*reader).account)
 }
 
-// trustedAccounts reads account ids with names, or a list of ids.
-func (r *reader) trustedAccounts(at string, n *yaml.Node) (map[string]string, bool) {
+// namedAccounts reads account ids with names, or a list of ids.
+func (r *reader) namedAccounts(at string, n *yaml.Node) (map[string]string, bool) {
 	names := map[string]string{}
 	if r.resolve(n).Kind == yaml.SequenceNode {
 		ids, ok := r.accounts(at, n)

@@ -115,8 +115,8 @@ type Rule struct {
 	Severity    Severity            `json:"severity"`
 	Scope       Scope               `json:"scope"`
 	Optional    bool                `json:"optional,omitempty"` // off unless the configuration turns it on
-	Needs       []string            `json:"needs,omitempty"` // must have been read for the rule to run
-	Uses        []string            `json:"uses,omitempty"`  // are read too, but the rule copes without
+	Needs       []string            `json:"needs,omitempty"`    // must have been read for the rule to run
+	Uses        []string            `json:"uses,omitempty"`     // are read too, but the rule copes without
 	Frameworks  map[string][]string `json:"frameworks,omitempty"`
 	Links       []string            `json:"links,omitempty"`
 }
