@@ -1,8 +1,10 @@
 # METADATA
 # title: Only the organization and trusted accounts have access
 # description: >-
-#   Whoever can read or pull from outside the organization takes images to where its controls and its logs do not
-#   reach. Such access is often left over from a project or a vendor, and stays until somebody looks.
+#   Looks at whom the repository's policy and the registry policy let in, after conditions and every Deny, and fails
+#   for whoever belongs neither to the organization nor to the trusted and vendor accounts of ecraudit.yaml. Access for
+#   everyone is left to repository-public, services that act for anybody to confused-deputy, and replication to
+#   replication-outside-organization.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
 #     description: Private repository policy examples
@@ -13,12 +15,18 @@
 #   severity: high
 #   scope: repository
 #   needs: [policy]
-#   uses: [registry-policy, account-settings, replication]
+#   uses: [registry-policy, account-settings]
+#   why: >-
+#     Whoever can read or pull from outside the organization takes images to where its controls and its logs do not
+#     reach. Such access is often left over from a project or a vendor, and stays until somebody looks.
 #   remediation: >-
 #     Remove the principal from the statement, or pin the statement to the organization with aws:PrincipalOrgID. If the
 #     access is meant, name the account under trusted_accounts in ecraudit.yaml.
 #   frameworks:
+#     cis-eks-1.5: [5.1.2]
 #     nist-800-53: [AC-3, AC-4, AC-6]
+#     nist-800-190: [4.2.3]
+#     pci-dss-4.0: [7.2.2]
 package ecraudit.rules.access_outside_organization
 
 import data.ecraudit.lib.access
@@ -28,40 +36,11 @@ deny contains finding if {
 	some grant in input.repository.access
 	grant.outside_organization
 	grant.exposure != "public"
+	not left_to_confused_deputy(grant)
 	finding := {
 		"message": access.describe(grant),
 		"key": access.key(grant),
 		"fix": access.removal(grant),
-	}
-}
-
-# Replication hands over every image that matches, which is more than access.
-deny contains finding if {
-	some replica in input.repository.replicas
-	replica.exposure == "outside"
-	finding := {
-		"message": sprintf("images are replicated to %s/%s, outside the organization", [replica.account, replica.region]),
-		"key": sprintf("replica %s/%s", [replica.account, replica.region]),
-	}
-}
-
-unknown contains finding if {
-	some replica in input.repository.replicas
-	replica.exposure == "unknown"
-	finding := {
-		"message": sprintf(
-			"images are replicated to %s/%s, and the accounts of the organization are not known",
-			[replica.account, replica.region],
-		),
-		"key": sprintf("replica %s/%s", [replica.account, replica.region]),
-	}
-}
-
-unknown contains finding if {
-	not input.repository.replicas
-	finding := {
-		"message": "cannot tell whether images are replicated to the outside: replication could not be read",
-		"key": "replication",
 	}
 }
 
@@ -71,6 +50,7 @@ unknown contains finding if {
 	grant.exposure == "unknown"
 	grant.widest == "outside"
 	not grant.outside_organization
+	not left_to_confused_deputy(grant)
 	finding := {
 		"message": access.suspect(grant, "somebody outside the organization"),
 		"key": access.key(grant),
@@ -79,4 +59,11 @@ unknown contains finding if {
 
 unknown contains finding if {
 	finding := {"message": access.unread(input.repository), "key": "unread"}
+}
+
+# A service that acts for one account is "service x for account y".
+left_to_confused_deputy(grant) if {
+	grant.kind == "service"
+	grant.source == "repository-policy"
+	not contains(grant.principal, " for ")
 }

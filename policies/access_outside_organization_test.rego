@@ -16,23 +16,30 @@ cases := [
 		"input": granted("own", []),
 	},
 	{
-		"note": "replication could not be read",
-		"input": {"repository": object.remove(granted("own", []).repository, ["replicas"])},
-		"unknown": ["cannot tell whether images are replicated to the outside: replication could not be read"],
+		"note": "a service that acts for a stranger's account",
+		"input": granted("outside", [object.union(vendor, {
+			"kind": "service",
+			"principal": "lambda.amazonaws.com for account 999988887777",
+		})]),
+		"deny": ["lambda.amazonaws.com for account 999988887777 can pull (statement Vendor of the repository policy)"],
 	},
 	{
-		"note": "replicated within the organization and to a trusted account",
-		"input": replicated(["own", "inside", "trusted"]),
+		"note": "a service that acts for anybody is left to confused-deputy",
+		"input": granted("outside", [object.union(vendor, {
+			"kind": "service",
+			"principal": "lambda.amazonaws.com",
+			"account": "",
+		})]),
 	},
 	{
-		"note": "replicated to a stranger",
-		"input": replicated(["inside", "outside"]),
-		"deny": ["images are replicated to 999988887777/us-east-1, outside the organization"],
-	},
-	{
-		"note": "replicated to an account of which nothing is known",
-		"input": replicated(["unknown"]),
-		"unknown": ["images are replicated to 999988887777/us-east-1, and the accounts of the organization are not known"],
+		"note": "but not where the registry policy lets it in",
+		"input": granted("outside", [object.union(vendor, {
+			"kind": "service",
+			"principal": "lambda.amazonaws.com",
+			"account": "",
+			"source": "registry-policy",
+		})]),
+		"deny": ["lambda.amazonaws.com can pull (statement Vendor of the registry policy)"],
 	},
 	{
 		"note": "a trusted account",
@@ -125,7 +132,6 @@ cases := [
 			"policy": {"present": true, "text": "{", "problems": ["the document ends too early"]},
 			"exposure": "unknown",
 			"access": [],
-			"replicas": [],
 		}},
 		"unknown": ["cannot tell who has access: the document ends too early"],
 	},
@@ -135,7 +141,6 @@ granted(exposure, access) := {"repository": {
 	"policy": {"present": true, "text": "{}", "problems": []},
 	"exposure": exposure,
 	"access": access,
-	"replicas": [],
 }}
 
 vendor := {
@@ -161,9 +166,3 @@ maybe := {
 	"reason": "the accounts of the organization are not known",
 	"outside_organization": false,
 }
-
-replicated(exposures) := object.union(granted("own", []), {"repository": {"replicas": [
-replica |
-	some exposure in exposures
-	replica := {"account": "999988887777", "region": "us-east-1", "exposure": exposure}
-]}})

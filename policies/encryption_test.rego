@@ -68,6 +68,11 @@ cases := [
 		"unknown": [`cannot tell whether the encryption is strong enough: "QUANTUM" is not known`],
 	},
 	{
+		"note": "nothing is said of the encryption",
+		"input": {"config": {"encryption": {"type": "AES256", "kms_keys": []}}, "repository": {"name": "team/api"}},
+		"unknown": [`cannot tell whether the encryption is strong enough: "" is not known`],
+	},
+	{
 		"note": "an alias could be that of a demanded key",
 		"input": encrypted("KMS", "arn:aws:kms:eu-west-1:111122223333:alias/ecr", "KMS", [own_key]),
 		"unknown": [concat("", [

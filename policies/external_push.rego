@@ -1,8 +1,9 @@
 # METADATA
 # title: Only the own account can push, delete and administer
 # description: >-
-#   Whoever can push decides what runs wherever the image is pulled, and whoever can delete or administer can take it
-#   away or open the repository further. Other accounts, even of the same organization, seldom need more than to pull.
+#   Looks at whom the repository's policy and the registry policy let push, delete or administer, after conditions and
+#   every Deny. It fails for whoever is not of the own account; replication between registries of the organization and
+#   trusted accounts passes.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policies.html
 #     description: Private repository policies
@@ -14,11 +15,18 @@
 #   scope: repository
 #   needs: [policy]
 #   uses: [registry-policy, account-settings]
+#   why: >-
+#     Whoever can push decides what runs wherever the image is pulled, and whoever can delete or administer can take
+#     it away or open the repository further. Other accounts, even of the same organization, seldom need more than to
+#     pull.
 #   remediation: >-
 #     Leave other accounts only the actions that pulling takes, and let them push through a role of the account that
 #     owns the repository.
 #   frameworks:
+#     cis-eks-1.5: [5.1.2, 5.1.3]
 #     nist-800-53: [AC-3, AC-6, CM-5, SI-7]
+#     nist-800-190: [4.2.3]
+#     pci-dss-4.0: [7.2.2]
 package ecraudit.rules.external_push
 
 import data.ecraudit.lib.access

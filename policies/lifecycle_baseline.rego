@@ -1,8 +1,9 @@
 # METADATA
 # title: Lifecycle policies expire what they should
 # description: >-
-#   A lifecycle policy can look right and expire next to nothing, because a list of tags must match all at once or a
-#   rule with a lower number keeps the image. This looks at what the policy does to the images that should go.
+#   Works out what the lifecycle policy does to untagged images and to the development tags under lifecycle in
+#   ecraudit.yaml, with the order in which AWS applies rules. It fails where some of them would never expire, or not
+#   within lifecycle.max_days.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
 #     description: How lifecycle policies are evaluated
@@ -13,24 +14,24 @@
 #   severity: medium
 #   scope: repository
 #   needs: [lifecycle]
+#   why: >-
+#     A lifecycle policy can look right and expire next to nothing, because a list of tags must match all at once or a
+#     rule with a lower number keeps the image. Then storage is paid for and old vulnerabilities stay within reach,
+#     although everybody believes that they go.
 #   remediation: >-
 #     Add a rule that expires these images, with one tag pattern a rule, and look at the preview before it is put in
 #     place. What should expire stands under lifecycle in ecraudit.yaml.
+#   frameworks:
+#     nist-800-190: [4.2.2]
 package ecraudit.rules.lifecycle_baseline
 
-deny contains finding if {
-	input.repository.lifecycle.present
-	not input.repository.lifecycle.valid
-	finding := {
-		"message": sprintf("invalid: %s", [concat("; ", input.repository.lifecycle.problems)]),
-		"key": "invalid",
-	}
-}
+import data.ecraudit.lib.baseline
 
+# An invalid policy is for lifecycle-invalid to say.
 deny contains finding if {
 	judged
 	some demand in input.repository.lifecycle_baseline
-	some shortfall in shortfalls(demand)
+	some shortfall in baseline.shortfalls(demand, input.config.lifecycle.max_days)
 	finding := {
 		"message": shortfall,
 		"key": demand.what,
@@ -40,11 +41,7 @@ deny contains finding if {
 
 unknown contains finding if {
 	some demand in input.repository.lifecycle_baseline
-	demand.expires == "unknown"
-	finding := {
-		"message": sprintf("cannot tell whether %s expire: %s", [subject(demand), demand.reason]),
-		"key": demand.what,
-	}
+	finding := {"message": baseline.doubt(demand), "key": demand.what}
 }
 
 judged if input.repository.lifecycle.valid
@@ -54,19 +51,3 @@ judged if {
 	not input.repository.lifecycle.present
 	not input.config.lifecycle.required
 }
-
-shortfalls(demand) := {sprintf("%s do not all expire: %s", [subject(demand), demand.reason])} if {
-	demand.expires == "no"
-}
-
-shortfalls(demand) := {sprintf(
-	"%s do not all expire within %d days: %s",
-	[subject(demand), input.config.lifecycle.max_days, demand.reason],
-)} if {
-	demand.expires == "yes"
-	not demand.within_days
-}
-
-subject(demand) := demand.what if demand.untagged
-
-subject(demand) := sprintf("images tagged %s", [demand.what]) if not demand.untagged

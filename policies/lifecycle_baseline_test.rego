@@ -64,21 +64,11 @@ cases := [
 		"deny": ["untagged images do not all expire: there is no valid lifecycle policy"],
 	},
 	{
-		"note": "the policy is invalid, which is said once, not for each demand",
+		"note": "the policy is invalid: lifecycle-invalid says it",
 		"input": object.union(
 			judged([object.union(untagged, {"expires": "no", "reason": "there is no valid lifecycle policy"})]),
 			{"repository": {"lifecycle": {"valid": false, "problems": ["rule 1 has no selection", "priority 1 twice"]}}},
 		),
-		"deny": ["invalid: rule 1 has no selection; priority 1 twice"],
-		"findings": [{"message": "invalid: rule 1 has no selection; priority 1 twice", "key": "invalid"}],
-	},
-	{
-		"note": "an invalid policy is wrong even where none is required",
-		"input": object.union(judged([object.union(untagged, {"expires": "no", "within_days": false})]), {
-			"config": {"lifecycle": {"required": false}},
-			"repository": {"lifecycle": {"valid": false, "problems": ["no rules"]}},
-		}),
-		"deny": ["invalid: no rules"],
 	},
 	{
 		"note": "it cannot be told",

@@ -1,8 +1,8 @@
 # METADATA
 # title: Every repository has a lifecycle policy
 # description: >-
-#   Without a lifecycle policy images are kept for ever, and paid for. Old images also keep old vulnerabilities within
-#   reach of whoever deploys by tag or digest.
+#   Looks at whether the repository has a lifecycle policy, where lifecycle.required in ecraudit.yaml demands one.
+#   What the policy does is left to lifecycle-baseline.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECR/latest/userguide/LifecyclePolicies.html
 #     description: Lifecycle policies
@@ -16,12 +16,16 @@
 #   scope: repository
 #   needs: [lifecycle]
 #   uses: [creation-templates, pull-through-cache]
+#   why: >-
+#     Without a lifecycle policy images are kept for ever, and paid for. Old images also keep old vulnerabilities
+#     within reach of whoever deploys by tag or digest.
 #   remediation: >-
 #     Give the repository a lifecycle policy, and look at its preview first: images that match expire within a day. Put
 #     a policy into the creation template too, if one makes such repositories.
 #   frameworks:
 #     security-hub: [ECR.3]
 #     prowler: [ecr_repositories_lifecycle_policy_enabled]
+#     nist-800-190: [4.2.2]
 package ecraudit.rules.lifecycle_missing
 
 import data.ecraudit.lib.templates

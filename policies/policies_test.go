@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -139,6 +140,9 @@ func TestMetadata(t *testing.T) {
 			}
 			if len(rule.Description) < 60 {
 				t.Errorf("the description %q says too little", rule.Description)
+			}
+			if len(rule.Why) < 40 {
+				t.Errorf("why it matters, %q, says too little", rule.Why)
 			}
 			if rule.Remediation == "" {
 				t.Error("there is no remediation")
@@ -342,6 +346,56 @@ func TestPages(t *testing.T) {
 	if judged == 0 {
 		t.Error("no case has images")
 	}
+}
+
+// TestSelections checks that a rule says nothing of the images that its METADATA
+// leaves out.
+func TestSelections(t *testing.T) {
+	compiler := compiled(t)
+	selections := map[string]evaluate.Selection{}
+	for _, rule := range rules(t).All {
+		selections[packageOf(rule.ID)] = rule.Images
+	}
+	for _, c := range allCases(t) {
+		images, _ := c.Input["images"].([]any)
+		if len(images) == 0 {
+			continue
+		}
+		selected := []any{}
+		for _, image := range images {
+			if selects(selections[c.rule], image.(map[string]any)) {
+				selected = append(selected, image)
+			}
+		}
+		whole, part := map[string]bool{}, map[string]bool{}
+		collect(t, whole, ask(t, compiler, c, c.Input))
+		if len(selected) > 0 {
+			input := maps.Clone(c.Input)
+			input["images"] = selected
+			collect(t, part, ask(t, compiler, c, input))
+		}
+		if diff := cmp.Diff(whole, part); diff != "" {
+			t.Errorf("%s, %q: with all images (-) and with those that are %s (+):\n%s", c.rule, c.Note, selections[c.rule], diff)
+		}
+	}
+}
+
+func selects(s evaluate.Selection, image map[string]any) bool {
+	length := func(field string) int {
+		list, _ := image[field].([]any)
+		return len(list)
+	}
+	switch s {
+	case evaluate.Tagged:
+		return length("tags") > 0
+	case evaluate.Releases:
+		return length("release_tags") > 0
+	case evaluate.Indexes:
+		return image["kind"] == "index"
+	case evaluate.Scanned:
+		return image["vulnerabilities"] != nil
+	}
+	return true
 }
 
 func collect(t *testing.T, findings map[string]bool, answer said) {

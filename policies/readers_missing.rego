@@ -1,8 +1,9 @@
 # METADATA
 # title: The accounts that must pull can pull
 # description: >-
-#   Deployments in other accounts fail when an image cannot be pulled, often at night and when a node is replaced. An
-#   account that the configuration names as a reader should be able to pull before it has to.
+#   Evaluates for each account under reader_accounts in ecraudit.yaml whether the policies let it pull, after
+#   conditions and every Deny. It is unknown where a condition leaves it open; identity policies of the other account
+#   are not looked at.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECR/latest/userguide/repository-policy-examples.html
 #     description: Private repository policy examples
@@ -14,6 +15,9 @@
 #   scope: repository
 #   needs: [policy]
 #   uses: [registry-policy, account-settings]
+#   why: >-
+#     Deployments in other accounts fail when an image cannot be pulled, often at night and when a node is replaced.
+#     An account that the configuration names as a reader should be able to pull before it has to.
 #   remediation: >-
 #     Let the account pull in a statement of the repository policy: ecr:BatchGetImage, ecr:GetDownloadUrlForLayer and
 #     ecr:BatchCheckLayerAvailability. A statement that denies it has to go first.

@@ -82,61 +82,61 @@ cases := [
 		]),
 	},
 	{
-		"note": "never scanned is not sound",
-		"input": images([not_scanned]),
-		"unknown": ["the vulnerabilities of the release are not known: it was never scanned"],
+		"note": "a scan that has no result yet",
+		"input": images([pending]),
+		"unknown": ["the vulnerabilities of the release are not known: its scan is still in progress"],
 		"findings": [{
-			"message": "the vulnerabilities of the release are not known: it was never scanned",
-			"digest": "sha256:a",
-			"tag": "1.2.3",
-			"fix": {"action": "start_scan", "digest": "sha256:a"},
-		}],
-	},
-	{
-		"note": "enhanced scanning cannot be started by hand",
-		"input": object.union(images([not_scanned]), {"registry": {"scanning": {"type": "ENHANCED"}}}),
-		"unknown": ["the vulnerabilities of the release are not known: it was never scanned"],
-		"findings": [{
-			"message": "the vulnerabilities of the release are not known: it was never scanned",
+			"message": "the vulnerabilities of the release are not known: its scan is still in progress",
 			"digest": "sha256:a",
 			"tag": "1.2.3",
 		}],
 	},
 	{
-		"note": "archived images cannot be scanned",
-		"input": images([object.union(not_scanned, {"status": "ARCHIVED"})]),
-		"unknown": ["the vulnerabilities of the release are not known: it was never scanned"],
-		"findings": [{
-			"message": "the vulnerabilities of the release are not known: it was never scanned",
-			"digest": "sha256:a",
-			"tag": "1.2.3",
-		}],
+		"note": "what was never scanned, failed or is out of date is for other rules to say",
+		"input": images([
+			scan("sha256:b", "not scanned"),
+			scan("sha256:c", "failed"),
+			scan("sha256:d", "unsupported"),
+			scan("sha256:e", "expired"),
+		]),
 	},
 	{
-		"note": "counts that are out of date are not known, and scanning again is not the way",
-		"input": images([object.union(not_scanned, {"vulnerabilities": {
-			"status": "SCAN_ELIGIBILITY_EXPIRED",
-			"reason": "it is too old to be scanned still",
-			"critical": 9,
-		}})]),
-		"unknown": ["the vulnerabilities of the release are not known: it is too old to be scanned still"],
-		"findings": [{
-			"message": "the vulnerabilities of the release are not known: it is too old to be scanned still",
-			"digest": "sha256:a",
-			"tag": "1.2.3",
-		}],
+		"note": "an image of an index was never scanned, but another has surely too many",
+		"input": images([object.union(scan("sha256:a", "not scanned"), {
+			"kind": "index",
+			"vulnerabilities": {"critical": 2},
+		})]),
+		"deny": ["the release has too many vulnerabilities: 2 critical (0 allowed)"],
+	},
+	{
+		"note": "archived releases are not for other rules to say",
+		"input": images([
+			object.union(scan("sha256:b", "not scanned"), {"status": "ARCHIVED"}),
+			object.union(scan("sha256:c", "expired"), {"status": "ARCHIVED"}),
+		]),
+		"unknown": [
+			"the vulnerabilities of the release are not known: the scan is not scanned",
+			"the vulnerabilities of the release are not known: the scan is expired",
+		],
+	},
+	{
+		"note": "an index of which one image is archived",
+		"input": images([object.union(scan("sha256:a", "expired"), {
+			"kind": "index",
+			"vulnerabilities": {"status": "IMAGE_ARCHIVED"},
+		})]),
+		"unknown": ["the vulnerabilities of the release are not known: the scan is expired"],
 	},
 	{
 		"note": "nothing was asked about it",
 		"input": images([unasked]),
-		"unknown": ["the vulnerabilities of the release are not known: nothing was asked about them"],
+		"unknown": ["the vulnerabilities of the release are not known: nothing was asked about it"],
 	},
 	{
 		"note": "no limits, no questions",
 		"input": {
 			"config": {"vulnerabilities": {}},
-			"registry": {"scanning": {"type": "BASIC"}},
-			"images": [not_scanned, unasked, found({"critical": 9})],
+			"images": [pending, unasked, found({"critical": 9})],
 		},
 	},
 	{
@@ -148,11 +148,11 @@ cases := [
 				"tags": ["1.2.4", "1.2", "stable"],
 				"release_tags": ["1.2.4"],
 			}),
-			object.union(not_scanned, {"digest": "sha256:c"}),
+			object.union(pending, {"digest": "sha256:c"}),
 			object.union(release, {"digest": "sha256:d"}),
 		]),
 		"deny": ["the release has too many vulnerabilities: 1 high (0 allowed)"],
-		"unknown": ["the vulnerabilities of the release are not known: it was never scanned"],
+		"unknown": ["the vulnerabilities of the release are not known: its scan is still in progress"],
 		"findings": [
 			{
 				"message": "the release has too many vulnerabilities: 1 high (0 allowed)",
@@ -165,10 +165,9 @@ cases := [
 				"tag": "1.2.4",
 			},
 			{
-				"message": "the vulnerabilities of the release are not known: it was never scanned",
+				"message": "the vulnerabilities of the release are not known: its scan is still in progress",
 				"digest": "sha256:c",
 				"tag": "1.2.3",
-				"fix": {"action": "start_scan", "digest": "sha256:c"},
 			},
 		],
 	},
@@ -176,7 +175,6 @@ cases := [
 
 images(list) := {
 	"config": {"vulnerabilities": {"critical": 0, "high": 0}},
-	"registry": {"scanning": {"type": "BASIC"}},
 	"images": list,
 }
 
@@ -205,8 +203,14 @@ release := object.union(unasked, {"vulnerabilities": {
 
 found(counts) := object.union(release, {"vulnerabilities": counts})
 
-not_scanned := object.union(unasked, {"vulnerabilities": {
+pending := object.union(unasked, {"vulnerabilities": {
 	"state": "unknown",
-	"reason": "it was never scanned",
-	"status": "NOT_SCANNED",
+	"reason": "its scan is still in progress",
+	"status": "IN_PROGRESS",
+	"scan": "pending",
 }})
+
+scan(digest, word) := object.union(unasked, {
+	"digest": digest,
+	"vulnerabilities": {"state": "unknown", "reason": sprintf("the scan is %s", [word]), "scan": word},
+})

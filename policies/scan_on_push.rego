@@ -1,9 +1,9 @@
 # METADATA
 # title: Pushed images are scanned
 # description: >-
-#   An image that is scanned when it is pushed shows its known vulnerabilities before it runs anywhere. What counts is
-#   the registry's scanning configuration: the flag of a repository may be on while nothing is scanned, or off while
-#   everything is.
+#   Looks at the scan frequency that AWS reports for the repository, which the registry's scanning configuration
+#   decides. The flag of the repository may be on while nothing is scanned, or off while everything is, so it does not
+#   count.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning.html
 #     description: Image scanning
@@ -17,13 +17,19 @@
 #   scope: repository
 #   needs: [scanning]
 #   uses: [registry-scanning]
+#   why: >-
+#     An image that is scanned when it is pushed shows its known vulnerabilities before it runs anywhere. Without
+#     that, they are found when somebody thinks of looking.
 #   remediation: >-
 #     Add a rule to the registry's scanning configuration whose filter matches the repository, with the frequency
 #     SCAN_ON_PUSH, or CONTINUOUS_SCAN where scanning is enhanced.
 #   frameworks:
+#     cis-eks-1.5: [5.1.1]
 #     security-hub: [ECR.1]
 #     prowler: [ecr_repositories_scan_images_on_push_enabled, ecr_registry_scan_images_on_push_enabled]
 #     nist-800-53: [RA-5]
+#     nist-800-190: [4.1.1]
+#     pci-dss-4.0: [6.3.1]
 package ecraudit.rules.scan_on_push
 
 deny contains finding if {

@@ -1,8 +1,8 @@
 # METADATA
 # title: Tags follow the convention
 # description: >-
-#   Tags that follow one convention tell people and tools what an image is: a release, a branch, a commit. A tag outside
-#   of it is matched by no lifecycle rule, no immutability filter and no deployment.
+#   Matches every tag of container images with tag_pattern in ecraudit.yaml; an empty pattern, which is the default,
+#   demands nothing. Tags of pull-through caches and those that signing tools set are left out.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html
 #     description: Image tag mutability
@@ -14,6 +14,9 @@
 #   scope: image
 #   needs: [images]
 #   uses: [pull-through-cache]
+#   why: >-
+#     Tags that follow one convention tell people and tools what an image is: a release, a branch, a commit. A tag
+#     outside of it is matched by no lifecycle rule, no immutability filter and no deployment.
 #   remediation: >-
 #     Give the image a tag that follows the convention and remove the other one. Mend the pipeline that pushed it, or
 #     tag_pattern in ecraudit.yaml if the tag is meant.

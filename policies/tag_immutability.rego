@@ -1,8 +1,9 @@
 # METADATA
 # title: Release tags cannot be moved
 # description: >-
-#   A tag that can be moved may name another image tomorrow than the one that was tested today. Immutable tags make a
-#   release what it was when it was released, whoever can push.
+#   Works out from the mutability setting and its exclusion filters whether any tag that matches release_tags in
+#   ecraudit.yaml could be moved, or any tag at all where immutable is set to all. Repositories of a pull-through
+#   cache pass, because AWS has to refresh their tags.
 # related_resources:
 #   - ref: https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-tag-mutability.html
 #     description: Image tag mutability and its exclusion filters
@@ -16,6 +17,9 @@
 #   scope: repository
 #   needs: []
 #   uses: [pull-through-cache]
+#   why: >-
+#     A tag that can be moved may name another image tomorrow than the one that was tested today. Immutable tags make
+#     a release what it was when it was released, whoever can push.
 #   remediation: >-
 #     Make the repository's tags immutable. Exclusion filters can keep tags movable that are meant to move, such as
 #     latest, as long as none of them matches a release tag.
@@ -23,6 +27,7 @@
 #     security-hub: [ECR.2]
 #     prowler: [ecr_repositories_tag_immutability]
 #     nist-800-53: [CM-2, SI-7]
+#     nist-800-190: [4.2.2]
 package ecraudit.rules.tag_immutability
 
 # AWS cannot refresh immutable tags, so those of a pull-through cache must move.

@@ -20,12 +20,14 @@ import (
 
 // ruleFlags say which rules run, with which settings.
 type ruleFlags struct {
-	config string
-	rules  []string
+	config    string
+	rules     []string
+	framework string
 }
 
 func (f *ruleFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.config, "config", "", "configuration `FILE` (default: ecraudit.yaml in the working directory, if there is one)")
+	flags.StringVar(&f.framework, "framework", "", "only the rules that answer to this catalogue of controls (`NAME`, such as security-hub), those that are off by default too")
 	flags.StringSliceVar(&f.rules, "rules", nil, "`PATHS` of files or folders of additional rules")
 }
 
@@ -39,7 +41,13 @@ func (f *ruleFlags) load() (*config.Config, *evaluate.Rules, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return c, rules, c.ValidateRules(rules.IDs())
+	if err := c.ValidateRules(rules.IDs()); err != nil || f.framework == "" {
+		return c, rules, err
+	}
+	if err := oneOf("--framework", f.framework, rules.Frameworks()); err != nil {
+		return nil, nil, err
+	}
+	return c, rules.OfFramework(f.framework), nil
 }
 
 func (f *ruleFlags) loadConfig() (*config.Config, error) {

@@ -84,7 +84,8 @@ Without a command it audits the account and region of the ambient credentials.
 	root.Flags().AddFlagSet(audit.Flags())
 	root.SetVersionTemplate(versionText())
 	root.SetFlagErrorFunc(explainFlag)
-	root.AddCommand(audit, newSnapshot(s), newRules(s), newDemo(s), newVersion(s))
+	groupFlags(root)
+	root.AddCommand(audit, newSnapshot(s), newRules(s), newAccess(s), newCost(s), newImages(s), newLifecycle(s), newDemo(s), newVersion(s))
 	return root
 }
 

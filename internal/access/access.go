@@ -1,11 +1,13 @@
 package access
 
+import "cmp"
+
 // Context is where the repository stands, and what is known of the world
 // around it.
 type Context struct {
 	Partition, Account, Region string
 
-	Repository     string // name, without the registry
+	Repository     string // name, without the registry; "" where the registry itself is asked about
 	OrganizationID string // "" when unknown or none
 	NoOrganization bool   // it is known that the account belongs to no organization
 
@@ -14,8 +16,21 @@ type Context struct {
 	// members are unknown.
 	Members map[string]string
 
-	// Trusted maps accounts to the name that the configuration gives them.
-	Trusted map[string]string
+	// Trusted and Vendors map accounts outside the organization that the
+	// configuration trusts to the names that it gives them.
+	Trusted, Vendors map[string]string
+}
+
+// trust returns the name of a trusted account, its id where it has none.
+func (c *Context) trust(account string) (name string, trusted bool) {
+	if name, ok := c.Vendors[account]; ok {
+		return "vendor " + cmp.Or(name, account), true
+	}
+	name, ok := c.Trusted[account]
+	if ok {
+		return cmp.Or(name, account), true
+	}
+	return "", false
 }
 
 // Documents are the resource policies that decide about one repository.
@@ -56,6 +71,30 @@ type Analysis struct {
 	Problems []string `json:"problems,omitempty"` // why a document is no valid policy; Exposure is unknown then
 }
 
+// Statement is a statement of a policy as it is written, in one form and not
+// judged. What it lets in is only known together with all others: ask Analyze.
+type Statement struct {
+	ID           string               `json:"id"`         // Sid, or "#2" for the second statement
+	Effect       string               `json:"effect"`     // Allow or Deny; Allow where the document says neither
+	Actions      []string             `json:"actions"`    // as written
+	NotAction    bool                 `json:"not_action"` // it speaks of all actions but these
+	Inert        []string             `json:"inert"`      // those of Actions that grant nothing in a repository policy; none with NotAction
+	Wildcards    []string             `json:"wildcards"`  // those of Actions that match actions of ECR with * or ?
+	Principals   []StatementPrincipal `json:"principals"`
+	NotPrincipal bool                 `json:"not_principal"` // it speaks of all principals but these
+	Resources    []string             `json:"resources"`     // as written, also those of NotResource
+	NotResource  bool                 `json:"not_resource"`
+	Conditions   []string             `json:"conditions"` // in words
+}
+
+// StatementPrincipal is an entry of a Principal or NotPrincipal element.
+type StatementPrincipal struct {
+	Type    string `json:"type"`    // AWS, Service, Federated or CanonicalUser, "*" for an entry without a type
+	Value   string `json:"value"`   // as written
+	Kind    string `json:"kind"`    // as of a Grant; everyone for what AWS accepts as no principal
+	Account string `json:"account"` // "" if it is not one account
+}
+
 // Grant is what one statement lets one set of principals do, after every Deny
 // that surely covers it.
 type Grant struct {
@@ -73,7 +112,7 @@ type Grant struct {
 	Source              string   `json:"source"`               // repository-policy or registry-policy
 	OutsideOrganization bool     `json:"outside_organization"` // surely reaches somebody outside the organization who is not trusted
 	OutsideAccount      bool     `json:"outside_account"`      // surely reaches somebody outside the own account
-	Trusted             string   `json:"trusted,omitempty"`    // the name that the configuration gives the account
+	Trusted             string   `json:"trusted,omitempty"`    // the name that the configuration gives the account, after "vendor " for a vendor's
 }
 
 // Verdict answers a question with yes, no or unknown, and says why.

@@ -2,7 +2,6 @@ package access
 
 import (
 	"math/bits"
-	"slices"
 	"strings"
 )
 
@@ -127,6 +126,13 @@ var (
 		}
 		return keys
 	}()
+	actionNames = func() []string {
+		names := make([]string, len(actions))
+		for i, a := range actions {
+			names[i] = "ecr:" + a.name
+		}
+		return names
+	}()
 	allActions         = actionsWhere(func(action) bool { return true })
 	repositoryActions  = actionsWhere(func(a action) bool { return a.level == onRepository })
 	registryWide       = actionsWhere(func(a action) bool { return a.level == onRegistry })
@@ -199,11 +205,8 @@ func (s actionSet) names(all actionSet) []string {
 		return []string{"ecr:*"}
 	}
 	names := make([]string, 0, bits.OnesCount64(uint64(s)))
-	for i, a := range actions {
-		if s&(1<<i) != 0 {
-			names = append(names, "ecr:"+a.name)
-		}
+	for ; s != 0; s &= s - 1 {
+		names = append(names, actionNames[bits.TrailingZeros64(uint64(s))])
 	}
-	slices.Sort(names)
 	return names
 }

@@ -2,7 +2,6 @@ package access
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -13,11 +12,27 @@ const maxPolicy = 20480
 // Analyze tells who can do what with the repository that the context and the
 // documents describe.
 func Analyze(docs Documents, ctx Context) Analysis {
-	statements, problems := parse(docs, &ctx)
-	w := newWorld(&ctx, statements)
-	result := Analysis{Grants: []Grant{}, Problems: problems}
+	return analyze(docs, &ctx, false)
+}
+
+// analyze takes the repository for one of many where all that the registry has
+// are asked about.
+func analyze(docs Documents, ctx *Context, all bool) Analysis {
+	statements, problems := parse(docs, ctx)
+	result := judge(statements, docs, ctx, all)
+	if len(problems) > 0 {
+		result.Problems, result.Exposure = problems, ExposureUnknown
+	}
+	return result
+}
+
+// judge takes the documents for these statements.
+func judge(statements []*statement, docs Documents, ctx *Context, all bool) Analysis {
+	w := newWorld(ctx, statements)
+	w.allRepositories = all
+	result := Analysis{Grants: make([]Grant, 0, 2*len(w.allows))}
 	for _, s := range w.allows {
-		result.Grants = append(result.Grants, w.grants(s)...)
+		result.Grants = w.grants(s, result.Grants)
 	}
 	if docs.RegistryUnread != "" {
 		result.Grants = append(result.Grants, unread(docs))
@@ -39,11 +54,13 @@ func parse(docs Documents, ctx *Context) (statements []*statement, problems []st
 		switch {
 		case d.text == "":
 		case len(d.text) > maxPolicy:
-			problems = append(problems, fmt.Sprintf("%s: it has %d bytes, more than ECR accepts", d.from, len(d.text)))
+			problems = append(problems, string(d.from)+": "+tooLong(d.text))
 		default:
 			p := parsePolicy(d.text, d.from, d.scope, ctx)
 			statements = append(statements, p.statements...)
-			problems = append(problems, p.problems...)
+			for _, problem := range p.problems {
+				problems = append(problems, string(d.from)+": "+problem)
+			}
 		}
 	}
 	return statements, problems
@@ -117,14 +134,19 @@ func CanPull(docs Documents, ctx Context, account string) Verdict {
 		statements = append(statements, &statement{name: "identity policies", principals: []principal{{kind: everyone}}, actions: repositoryActions})
 	}
 	w := newWorld(&ctx, statements, account)
-	if w.crowded {
+	if w.crowded || w.unheeded {
 		return Verdict{"unknown", "the documents name too many principals to tell them apart"}
 	}
 	q := question{world: w, strict: true}
 	answers := map[*scope]answer{}
-	for _, c := range w.callers {
-		if c.scope.account == account && (c.scope.kind == ownScope || c.scope.kind == namedScope) {
-			answers[c.scope] = answers[c.scope].or(q.pulls(c))
+	for i := range w.scopes {
+		s := &w.scopes[i]
+		if s.account != account || s.kind != ownScope && s.kind != namedScope {
+			continue
+		}
+		callers := w.callers(s)
+		for j := range callers {
+			answers[s] = answers[s].or(q.pulls(&callers[j]))
 		}
 	}
 	return verdict(answers, docs)
@@ -153,7 +175,8 @@ func (q question) pulls(c *caller) answer {
 				covers = yes
 			}
 			if covers != no {
-				f.merge(q.reach(s, c, p.uncertain(covers)))
+				g := q.reach(s, c, p.uncertain(covers))
+				f.merge(&g)
 			}
 			if s.notPrincipal {
 				break
@@ -164,7 +187,7 @@ func (q question) pulls(c *caller) answer {
 	result := answer{how: certain}
 	for _, x := range [both]actionSet{batchGetImage, getDownloadURL} {
 		how, reason := never, "no statement lets it use "+x.names(allActions)[0]
-		for h := narrowed; h <= certain; h++ {
+		for h := vague; h <= certain; h++ {
 			if f.by[h]&x != 0 {
 				how, reason = h, f.reasons[h]
 			}
@@ -215,14 +238,7 @@ func Inert(policy string) []InertAction {
 	p := parsePolicy(policy, repositoryPolicy, "", &Context{})
 	var list []InertAction
 	for _, s := range p.statements {
-		if s.deny {
-			continue
-		}
-		for _, name := range s.named {
-			if reason := inert(name); reason != "" {
-				list = append(list, InertAction{s.name, name, reason})
-			}
-		}
+		list = append(list, s.inert()...)
 	}
 	return list
 }

@@ -46,16 +46,17 @@ const (
 // known has one scope for each organization that it might belong to.
 type scope struct {
 	kind      scopeKind
-	account   string // for a class an id that stands for it
-	label     string // of an organization, path or pattern
-	home      string // organization
+	account   string    // for a class an id that stands for it
+	label     string    // of an organization, path or pattern
+	home      string    // organization
+	id        []reading // of the account, as requests carry it
 	org       []reading
 	paths     []reading
-	low, high rank // how far a grant to it reaches
-	wholeOrg  bool // it stands for the accounts of an organization in no named path
-	within    glob // the named path that its accounts are in, where it stands for one
-	at        int  // its place in world.scopes
-	callers   []*caller
+	low, high rank     // how far a grant to it reaches
+	wholeOrg  bool     // it stands for the accounts of an organization in no named path
+	within    glob     // the named path that its accounts are in, where it stands for one
+	at        int      // its place in world.scopes
+	callers   []caller // nil before anybody asked
 }
 
 // holds says whether the accounts of an organization or path, which the scope
@@ -118,9 +119,16 @@ type caller struct {
 	refused []refusal // by the Deny statements, nil before anybody asked
 }
 
-// internal is how the account of a service that calls on its own looks: it is
-// AWS's, and not documented.
-var internal = []reading{{}, {"an account of AWS", true}}
+// What the keys of the principal hold for a service that calls on its own is
+// not documented, but for aws:PrincipalAccount that it is in every request.
+var (
+	internalAccount = value("an account of AWS")
+	internal        = []reading{{}, {"something of AWS", true}}
+	isTrue, isFalse = value("true"), value("false")
+	principalTypes  = map[string][]reading{
+		"role": value("AssumedRole"), "user": value("User"), "root": value("Account"), "federated-user": value("FederatedUser"),
+	}
+)
 
 // read returns what the caller's requests have for a key: one reading, or
 // several of which it is not known which. It is false when the key does not
@@ -149,20 +157,20 @@ func (c *caller) readPrincipal(class keyClass) ([]reading, bool) {
 	case orgPathsKey:
 		return c.scope.paths, true
 	case accountKey:
-		return value(c.scope.account), true
+		return c.scope.id, true
 	case arnKey:
 		return c.arn, true
 	case typeKey:
-		return value(map[string]string{"role": "AssumedRole", "user": "User", "root": "Account", "federated-user": "FederatedUser"}[c.who.kind()]), true
+		return principalTypes[c.who.kind()], true
 	case userIDKey:
-		return value(c.scope.account), c.who.resource == "root"
+		return c.scope.id, c.who.resource == "root"
 	case userNameKey:
 		if c.who.kind() == "user" {
 			return value(c.who.name()), true
 		}
 		return absent, true
 	case isServiceKey:
-		return value("false"), true
+		return isFalse, true
 	case serviceNameKey, sourceAccountKey, sourceOrgIDKey, sourceOrgPathsKey, sourceARNKey:
 		return absent, true
 	default:
@@ -174,17 +182,19 @@ func (c *caller) readService(class keyClass) ([]reading, bool) {
 	switch class {
 	case orgIDKey, orgPathsKey, userNameKey, openKey, openFlagKey, tagsKey, ownARNKey:
 		return absent, true
-	case accountKey, arnKey, typeKey, userIDKey:
+	case accountKey:
+		return internalAccount, true
+	case arnKey, typeKey, userIDKey:
 		return internal, true
 	case isServiceKey:
-		return value("true"), true
+		return isTrue, true
 	case serviceNameKey:
 		return value(c.service), true
 	case sourceAccountKey:
 		if c.scope.kind == sourcelessScope {
 			return absent, true
 		}
-		return value(c.scope.account), true
+		return c.scope.id, true
 	case sourceOrgIDKey:
 		return c.scope.org, true
 	case sourceOrgPathsKey:
@@ -220,8 +230,8 @@ func (t *test) on(c *caller) (result truth, free bool) {
 }
 
 // caller makes a caller of a principal in the scope.
-func (w *world) caller(s *scope, who *identity) *caller {
-	c := &caller{scope: s, who: who, world: w}
+func (w *world) caller(s *scope, who *identity) caller {
+	c := caller{scope: s, who: who, world: w}
 	if !w.arns {
 		return c
 	}

@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -220,5 +221,22 @@ func TestHostileTextIsCarriedAsData(t *testing.T) {
 	got := access.Analyze(access.Documents{RepositoryPolicy: policy}, known())
 	if len(got.Grants) != 1 || got.Grants[0].Statement != "a\x1b[31m\u202e" || got.Grants[0].Principal != "service x\a\n" {
 		t.Errorf("the analysis is %+v", got)
+	}
+}
+
+// A Deny that names more than can be told apart takes nothing away, and does
+// not make the rest undecidable.
+func TestCrowdOfDenied(t *testing.T) {
+	crowd := policyOf(
+		allow(`"*"`, when(`"StringEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`)),
+		deny(`"*"`, when(`"StringLike":{"aws:PrincipalArn":["`+strings.Join(numbered(400, "arn:aws:iam::*:role/a%d*b"), `","`)+`"]}`)),
+		deny(`{"AWS":"444455556666"}`, ""),
+	)
+	got := access.Analyze(access.Documents{RepositoryPolicy: crowd}, known())
+	if diff := cmp.Diff([]string{"organization o-a1b2c3d4e5: inside, pull"}, brief(got.Grants)); diff != "" {
+		t.Errorf("grants (-want +got):\n%s", diff)
+	}
+	if verdict := access.CanPull(access.Documents{RepositoryPolicy: crowd}, known(), ownAccount); verdict.Answer != "unknown" {
+		t.Errorf("CanPull is %+v although a Deny was left out", verdict)
 	}
 }

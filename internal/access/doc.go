@@ -35,8 +35,8 @@
 // widens an Allow, whose grant is then unknown with a reason, and shrinks a
 // Deny, which then takes nothing away. A caller is let in certainly, or
 // doubtfully (an unknown key, a principal that AWS would refuse), or narrowed
-// to a network or an id of which nobody can tell whose it is. An unknown grant
-// names the widest exposure that it might have. So no policy comes out clean
+// to a network or an id of which nobody can tell whose it is, or both. An
+// unknown grant names the widest exposure that it might have. So no policy comes out clean
 // because something in it was not understood.
 //
 // # Decisions where AWS leaves room
@@ -48,11 +48,12 @@
 //   - Element names, Effect, and the kinds of principals are taken in AWS's
 //     spelling only; operators, condition keys and actions in any case.
 //     Anything else is a problem of the document, and its exposure unknown.
-//   - A service that a Principal names acts for every customer of AWS, unless
-//     a condition pins whom it acts for: exposure outside. A wildcard also
-//     stands for services only where its own conditions leave nobody else, so
-//     that a Deny with an exception for services (aws:PrincipalIsAWSService)
-//     does not turn an organization's repository into an open one.
+//   - A service acts for every customer of AWS, unless a condition pins whom it
+//     acts for: exposure outside. A wildcard stands for services too, so where
+//     a Deny makes an exception for them (aws:PrincipalIsAWSService), they get
+//     in; they are listed as far as those for whom they act cannot do the same.
+//   - A service's requests have an aws:PrincipalAccount, which is AWS's; what
+//     the other keys of its principal hold is unknown.
 //   - An address range as short as those that S3 calls public narrows nothing.
 //   - Dates narrow nothing: there is no clock here.
 //   - An entry of NotPrincipal in a Deny leaves out all that it may name.

@@ -26,7 +26,9 @@ func FuzzAnalyze(f *testing.F) {
 			if v := access.CanPull(docs, ctx, stranger); v.Answer != "yes" && v.Reason == "" {
 				t.Errorf("no reason in %+v", v)
 			}
+			checkShape(t, access.AnalyzeRegistry(policy, ctx))
 			access.Inert(policy)
+			access.Statements(policy)
 		}
 		if took := time.Since(begin); took > 10*time.Second {
 			t.Errorf("it took %v", took)

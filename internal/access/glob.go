@@ -85,6 +85,12 @@ func (g glob) match(text string, fold bool) bool {
 // of its characters, which makes a string that the pattern matches.
 func (g glob) fill(with string, one rune) string {
 	var b strings.Builder
+	b.Grow(len(g) + len(with))
+	g.fillInto(&b, with, one)
+	return b.String()
+}
+
+func (g glob) fillInto(b *strings.Builder, with string, one rune) {
 	for _, r := range g {
 		switch r {
 		case anyRun:
@@ -95,7 +101,6 @@ func (g glob) fill(with string, one rune) string {
 			b.WriteRune(r)
 		}
 	}
-	return b.String()
 }
 
 // head is the pattern up to its first run, tail what follows its last one.
@@ -143,6 +148,7 @@ func (g glob) account() string {
 
 func (g glob) String() string {
 	var b strings.Builder
+	b.Grow(len(g))
 	for _, r := range g {
 		switch r {
 		case anyRun:

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -13,12 +14,12 @@ type piece struct {
 	anyone                   bool // it stands for strangers whom nothing names
 }
 
-// grants tells whom the statement lets in.
-func (w *world) grants(s *statement) []Grant {
+// grants adds to the list whom the statement lets in.
+func (w *world) grants(s *statement, list []Grant) []Grant {
 	if s.actions|s.maybe == 0 {
-		return nil
+		return list
 	}
-	b := &builder{world: w, statement: s, question: question{world: w}, personal: w.personal || s.personal()}
+	b := &builder{grants: list, world: w, statement: s, question: question{world: w}, personal: w.personal || s.personal()}
 	if w.crowded || len(s.principals)*len(w.scopes) > mostCallers && s.namesService() {
 		b.crowd()
 		return b.grants
@@ -33,7 +34,7 @@ func (w *world) grants(s *statement) []Grant {
 		case p.kind == deleted:
 			b.deleted(p)
 		case p.kind == service:
-			b.service(p.name, "service "+p.text)
+			b.service(p.name, "service "+p.text, newListing(w))
 		case p.account != "":
 			b.account(p)
 		default:
@@ -53,57 +54,50 @@ type builder struct {
 }
 
 func (b *builder) emit(p piece, f found) {
+	if p.anyone {
+		f.by[narrowed] &^= f.by[doubtful]
+	} else {
+		f.by[doubtful] &^= f.by[narrowed]
+	}
 	for how := certain; how > never; how-- {
-		low, high, reason := p.low, p.high, f.reasons[how]
-		sure := how == certain
-		switch {
-		case how == narrowed && p.anyone:
+		high := p.high
+		if p.anyone && (how == narrowed || how == vague) {
 			high = outside // not everyone, but it cannot be told who
-		case how == narrowed:
-			sure, reason = true, "" // of those named, the ones on a network
-		case how == certain && low < high:
-			sure, reason = false, "it is not known whether "+p.principal+" belongs to the organization"
 		}
-		if high == own {
-			sure, reason = true, ""
+		sure := how == certain || how == narrowed && !p.anyone // of those named, the ones on a network
+		g := Grant{Exposure: exposures[high], Widest: exposures[high], OutsideAccount: sure && p.low > own}
+		switch {
+		case high == own || sure && p.low == high:
+		case sure:
+			g.Exposure, g.Reason = ExposureUnknown, "it is not known whether "+p.principal+" belongs to the organization"
+		default:
+			g.Exposure, g.Reason = ExposureUnknown, cmp.Or(f.reasons[how], "it cannot be decided whom it reaches")
 		}
-		b.grant(p, f, f.by[how], exposureIn(sure, low, high), high, reason)
+		b.grant(g, p, &f, f.by[how])
 	}
 }
 
-func exposureIn(sure bool, low, high rank) Exposure {
-	if sure && low == high {
-		return exposures[high]
-	}
-	return ExposureUnknown
-}
-
-func (b *builder) grant(p piece, f found, set actionSet, e Exposure, widest rank, reason string) {
+// grant completes what is granted, and lists it.
+func (b *builder) grant(g Grant, p piece, f *found, set actionSet) {
 	s := b.statement
 	if set == 0 {
 		return
 	}
-	g := Grant{
-		Principal: p.principal, Kind: p.kind, Account: p.account,
-		Exposure: e, Widest: exposures[widest], Reason: reason,
-		Conditions: b.conditions(p, f), Statement: s.name, Source: string(s.source),
-	}
-	if e == ExposureUnknown && reason == "" {
-		g.Reason = "it cannot be decided whom it reaches"
-	}
+	g.Principal, g.Kind, g.Account = p.principal, p.kind, p.account
+	g.Statement, g.Source = s.name, string(s.source)
+	g.Conditions = b.conditions(p, f)
 	all := repositoryActions
 	if s.source == registryPolicy {
 		all = registryActions
 	}
 	g.can(set, all)
-	g.OutsideOrganization = e == ExposurePublic || e == ExposureOutside
-	g.OutsideAccount = e != ExposureOwn && e != ExposureUnknown || e == ExposureUnknown && p.low > own && f.by[certain]&set != 0
-	g.Trusted = b.world.ctx.Trusted[p.account]
+	g.OutsideOrganization = g.Exposure == ExposurePublic || g.Exposure == ExposureOutside
+	g.Trusted, _ = b.world.ctx.trust(p.account)
 	b.grants = append(b.grants, g)
 }
 
 // conditions tells what remains to be met, beside what the principal says.
-func (b *builder) conditions(p piece, f found) []string {
+func (b *builder) conditions(p piece, f *found) []string {
 	list := []string{}
 	for _, t := range b.statement.tests {
 		switch t.class {
@@ -126,6 +120,9 @@ func (b *builder) conditions(p piece, f found) []string {
 		}
 		slices.Sort(words)
 		list = append(list, "unless "+strings.Join(words, " and ")+" (denied by "+d.name+")")
+	}
+	if where := b.statement.where(); where != "" && b.world.allRepositories {
+		list = append(list, where)
 	}
 	slices.Sort(list)
 	return slices.Compact(list)
@@ -163,7 +160,7 @@ func (b *builder) account(p *principal) {
 		}
 		if g := b.entry(p, s); g.all() != 0 {
 			pc.reaches(s, f.all() == 0)
-			f.merge(g)
+			f.merge(&g)
 		}
 	}
 	b.emit(pc, f)
@@ -185,62 +182,80 @@ func (p *piece) reaches(s *scope, first bool) {
 // entry tells what an entry lets its principals in the scope do.
 func (b *builder) entry(p *principal, s *scope) (f found) {
 	if p.kind != account && p.doubt == "" {
-		return b.reach(b.statement, b.world.caller(s, identityOf(p)), "")
+		c := b.world.caller(s, identityOf(p))
+		return b.reach(b.statement, &c, "")
 	}
-	for _, c := range b.distinct(s) {
-		f.merge(b.reach(b.statement, c, p.doubt))
+	callers := b.distinct(s)
+	for i := range callers {
+		g := b.reach(b.statement, &callers[i], p.doubt)
+		f.merge(&g)
 	}
 	return f
 }
 
 // distinct returns the callers of the scope that may fare differently.
-func (b *builder) distinct(s *scope) []*caller {
+func (b *builder) distinct(s *scope) []caller {
 	if b.personal {
-		return s.callers
+		return b.world.callers(s)
 	}
-	return s.callers[:min(1, len(s.callers))]
+	return b.world.nobody(s)
 }
 
-// service lists a service, by whom it acts for. Without a condition on that it
-// acts for every customer of AWS who asks it to: for somebody outside.
-func (b *builder) service(name, title string) {
-	scopes := make([]found, len(b.world.scopes))
-	for i := range scopes {
-		scopes[i] = b.reach(b.statement, &caller{scope: &b.world.scopes[i], service: name, world: b.world}, "")
+// service lists a service, by whom it acts for, as far as it can do more than
+// those can themselves. Without a condition on whom it acts for it does so for
+// every customer of AWS who asks it to: for somebody outside.
+func (b *builder) service(name, title string, listed *listing) {
+	callers := b.world.serving(name)
+	var scopes []found
+	for i := range b.world.scopes {
+		f := b.reach(b.statement, &callers[i], "")
+		if f.all() == 0 {
+			continue
+		}
+		if scopes == nil {
+			scopes = make([]found, len(b.world.scopes))
+		}
+		scopes[i] = f.without(listed.of(&b.world.scopes[i]))
 	}
-	covered := b.strangers(scopes, piece{principal: title, kind: "service", low: outside, high: outside})
-	f := b.reach(b.statement, &caller{scope: &b.world.sourceless, service: name, world: b.world}, "")
+	top := piece{principal: title, kind: "service", low: outside, high: outside, anyone: true}
+	own := newListing(b.world)
+	b.strangers(scopes, top, own)
+	f := b.reach(b.statement, &callers[len(b.world.scopes)], "").without(&listed.everyone)
 	f.add(f.by[certain], doubtful, "the condition also passes where the service does not say for whom it acts")
 	f.by[certain] = 0
-	b.emit(piece{principal: title, kind: "service", low: outside, high: outside, anyone: true}, f.without(covered))
-	b.rest(scopes, covered, func(p piece) piece {
+	b.emit(top, f.without(&own.everyone))
+	b.rest(scopes, own, func(p piece) piece {
 		p.principal, p.kind = title+" for "+p.principal, "service"
 		return p
 	})
 }
 
-// strangers lists what everybody can do, and returns it.
-func (b *builder) strangers(scopes []found, p piece) actionSet {
+// strangers lists what everybody can do.
+func (b *builder) strangers(scopes []found, p piece, listed *listing) {
 	var f found
 	p.anyone = true
-	for i, g := range scopes {
+	for i := range scopes {
 		if b.world.scopes[i].kind == strangerScope {
-			f.merge(g)
+			f.merge(&scopes[i])
 		}
 	}
 	b.emit(p, f)
-	return f.all()
+	listed.everyone = f.by
 }
 
-// wildcard lists an entry that names no account.
+// wildcard lists an entry that names no account. It also stands for services.
 func (b *builder) wildcard(p *principal) {
-	scopes, people, sure := b.admitted(p.doubt)
-	if !sure && p.kind == everyone {
-		b.services()
+	listed := newListing(b.world)
+	if scopes, people := b.admitted(p.doubt); scopes != nil {
+		b.everybody(p, scopes, people, listed)
 	}
-	if scopes == nil {
-		return
+	if p.kind == everyone && (b.statement.actions|b.statement.maybe)&^listed.everyone[certain] != 0 {
+		b.services(listed)
 	}
+}
+
+// everybody lists whom a wildcard lets in, services aside.
+func (b *builder) everybody(p *principal, scopes []found, people []admission, listed *listing) {
 	top := piece{principal: b.everyone(scopes, people), kind: principalKindNames[p.kind], low: public, high: public}
 	name := func(pc piece) piece { return pc }
 	if p.kind != everyone {
@@ -253,8 +268,9 @@ func (b *builder) wildcard(p *principal) {
 	if p.kind == canonical {
 		top.low, top.high = outside, outside
 	}
-	covered := b.strangers(scopes, top)
-	b.people(scopes, people, b.rest(scopes, covered, name), name)
+	b.strangers(scopes, top, listed)
+	b.rest(scopes, listed, name)
+	b.people(people, listed, name)
 }
 
 // admission is what somebody in an account can do, where not everybody can.
@@ -265,45 +281,41 @@ type admission struct {
 
 // admitted evaluates the statement for everybody who is no service. Of the
 // named accounts it tells apart what everybody in them can do and what only
-// some can. Both are nil when the statement by itself lets none of them in, and
-// it is not sure when it lets in only those of whom the organization is guessed.
-func (b *builder) admitted(doubt string) (scopes []found, people []admission, sure bool) {
-	scopes = make([]found, len(b.world.scopes))
-	reached := false
+// some can. Both are nil when the statement by itself lets none of them in.
+func (b *builder) admitted(doubt string) (scopes []found, people []admission) {
 	for i := range b.world.scopes {
 		s := &b.world.scopes[i]
 		single := s.kind == ownScope || s.kind == namedScope
-		for _, c := range b.distinct(s) {
+		callers := b.distinct(s)
+		for j := range callers {
+			c := &callers[j]
 			if _, _, ok := b.statement.admits(c); !ok {
 				continue
 			}
-			reached, sure = true, sure || !b.world.guesses(s)
+			if scopes == nil {
+				scopes = make([]found, len(b.world.scopes))
+			}
 			f := b.reach(b.statement, c, doubt)
 			if single && !c.who.generic {
 				people = append(people, admission{c, f})
 				continue
 			}
-			scopes[i].merge(f)
+			scopes[i].merge(&f)
 		}
 	}
-	if !reached {
-		return nil, nil, false
-	}
-	return scopes, people, sure
+	return scopes, people
 }
 
-// services lists a wildcard that only services meet, because a condition asks
-// for what only they have. Of other wildcards services are left out: a service
-// needs somebody to act for, and those are listed.
-func (b *builder) services() {
+// services lists the services that a wildcard lets in, as far as they can do
+// more than those for whom they act: any service, and those that are named
+// somewhere where they differ from it.
+func (b *builder) services(listed *listing) {
 	first := len(b.grants)
-	b.service(filler+".amazonaws.com", "any service")
+	b.service(filler+".amazonaws.com", "any service", listed)
 	anybody := b.grants[first:len(b.grants):len(b.grants)]
-	names := slices.Clone(b.world.services)
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
+	for _, name := range b.world.services {
 		before := len(b.grants)
-		b.service(name, "service "+name)
+		b.service(name, "service "+name, listed)
 		if sameBut(anybody, b.grants[before:]) {
 			b.grants = b.grants[:before]
 		}
@@ -374,7 +386,7 @@ func (g *groups) add(p piece, s *scope, f found) {
 	for i := range g.pieces {
 		if g.pieces[i].principal == p.principal {
 			g.pieces[i].reaches(s, false)
-			g.founds[i].merge(f)
+			g.founds[i].merge(&f)
 			return
 		}
 	}
@@ -382,50 +394,66 @@ func (g *groups) add(p piece, s *scope, f found) {
 	g.pieces, g.founds = append(g.pieces, p), append(g.founds, f)
 }
 
-// rest lists organizations and accounts, as far as they can do more than
-// everybody can. It returns what is listed of a scope's organization by then.
-func (b *builder) rest(scopes []found, covered actionSet, name func(piece) piece) (listed func(*scope) actionSet) {
-	homes := map[string][]int{} // the scopes that are listed, by organization
-	listed = func(s *scope) actionSet {
-		set := covered
-		for _, i := range homes[s.home] {
-			if b.world.scopes[i].holds(s) {
-				set |= scopes[i].all()
-			}
-		}
-		return set
+// listing is what is listed already: what everyone can do, and what those of
+// each scope can.
+type listing struct {
+	world    *world
+	everyone levels
+	scopes   []levels // nil where nothing is listed
+}
+
+func newListing(w *world) *listing { return &listing{world: w} }
+
+// of is what is listed for whoever is in the scope.
+func (l *listing) of(s *scope) *levels {
+	set := l.everyone
+	if l.scopes == nil {
+		return &set
 	}
+	set.union(&l.scopes[s.at])
+	for _, i := range l.world.homes[s.home] {
+		if l.world.scopes[i].holds(s) {
+			set.union(&l.scopes[i])
+		}
+	}
+	return &set
+}
+
+// rest lists organizations, then accounts, as far as they can do more than is
+// listed.
+func (b *builder) rest(scopes []found, listed *listing, name func(piece) piece) {
 	var g groups
-	for i := range scopes {
+	list := func(i int, p piece) {
 		s := &b.world.scopes[i]
-		if s.kind != memberScope && s.kind != orgScope || scopes[i].all() == 0 {
-			continue
+		g.add(name(p), s, scopes[i].without(listed.of(s)))
+		if listed.scopes == nil {
+			listed.scopes = make([]levels, len(scopes))
 		}
-		g.add(name(piece{principal: s.label, kind: "organization"}), s, scopes[i].without(listed(s)))
-		homes[s.home] = append(homes[s.home], i)
+		listed.scopes[i] = scopes[i].by
+	}
+	for i := range scopes {
+		if s := &b.world.scopes[i]; scopes[i].all() != 0 && (s.kind == memberScope || s.kind == orgScope) {
+			list(i, piece{principal: s.label, kind: "organization"})
+		}
 	}
 	for i := range scopes {
 		s := &b.world.scopes[i]
-		if scopes[i].all() == 0 {
-			continue
-		}
-		f := scopes[i].without(listed(s))
-		switch s.kind {
-		case patternScope:
-			g.add(name(piece{principal: "accounts " + s.label, kind: "account"}), s, f)
-		case ownScope, namedScope:
-			g.add(name(piece{principal: "account " + s.account, kind: "account", account: s.account}), s, f)
+		switch {
+		case scopes[i].all() == 0:
+		case s.kind == patternScope:
+			list(i, piece{principal: "accounts " + s.label, kind: "account"})
+		case s.kind == ownScope, s.kind == namedScope:
+			list(i, piece{principal: "account " + s.account, kind: "account", account: s.account})
 		}
 	}
 	for i := range g.pieces {
 		b.emit(g.pieces[i], g.founds[i])
 	}
-	return listed
 }
 
 // people lists single principals of named accounts, as far as they can do more
 // than their whole account can.
-func (b *builder) people(scopes []found, people []admission, covered func(*scope) actionSet, name func(piece) piece) {
+func (b *builder) people(people []admission, listed *listing, name func(piece) piece) {
 	var g groups
 	for _, a := range people {
 		s, who := a.caller.scope, a.caller.who
@@ -440,7 +468,7 @@ func (b *builder) people(scopes []found, people []admission, covered func(*scope
 		default:
 			p.principal = "arn:" + b.world.partition + ":iam::" + s.account + ":" + who.label
 		}
-		g.add(name(p), s, a.found.without(covered(s)|scopes[s.at].all()))
+		g.add(name(p), s, a.found.without(listed.of(s)))
 	}
 	for i := range g.pieces {
 		b.emit(g.pieces[i], g.founds[i])

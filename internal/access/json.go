@@ -18,10 +18,7 @@ type node struct {
 	items []node
 }
 
-const (
-	maxDepth     = 20 // a policy needs six
-	usualMembers = 5  // of a statement
-)
+const maxDepth = 20 // a policy needs six
 
 var (
 	errSyntax = errors.New("it is not one JSON document")
@@ -32,51 +29,74 @@ var (
 // skipped.
 func parseJSON(text string) (node, error) {
 	text = strings.TrimPrefix(text, "\ufeff")
-	if !json.Valid([]byte(text)) {
-		return node{}, errSyntax
+	most := 1 + strings.Count(text, ",") + strings.Count(text, "{") + strings.Count(text, "[")
+	r := jsonReader{rest: text, nodes: make([]node, 0, most), names: make([]string, 0, strings.Count(text, `":`))}
+	root, err := r.value(0)
+	if err == nil && r.next() != nothing {
+		err = errSyntax
 	}
-	r := jsonReader{rest: text}
-	return r.value(0)
+	return root, err
 }
 
-// jsonReader walks text that is known to be valid JSON.
-type jsonReader struct{ rest string }
+// jsonReader reads values one after the other. What belongs to a list or object
+// is put aside until it ends, and then stored together.
+type jsonReader struct {
+	rest      string
+	openNodes []node
+	openNames []string
+	nodes     []node
+	names     []string
+}
+
+// nothing is what next returns at the end.
+const nothing = 0
+
+// next returns the first character of what follows, after any space.
+func (r *jsonReader) next() byte {
+	for len(r.rest) > 0 && (r.rest[0] == ' ' || r.rest[0] == '\t' || r.rest[0] == '\r' || r.rest[0] == '\n') {
+		r.rest = r.rest[1:]
+	}
+	if r.rest == "" {
+		return nothing
+	}
+	return r.rest[0]
+}
+
+// take skips the character if it is what follows.
+func (r *jsonReader) take(c byte) bool {
+	if r.next() != c {
+		return false
+	}
+	r.rest = r.rest[1:]
+	return true
+}
 
 func (r *jsonReader) value(depth int) (node, error) {
 	if depth > maxDepth {
 		return node{}, errDepth
 	}
-	r.space()
-	switch c := r.rest[0]; c {
-	case '{', '[':
-		return r.composite(c, depth)
+	switch r.next() {
+	case '{':
+		return r.composite('{', '}', depth)
+	case '[':
+		return r.composite('[', ']', depth)
 	case '"':
 		text, err := r.quoted()
 		return node{kind: '"', text: text}, err
-	case 't', 'f', 'n':
-		text := r.word()
-		if text == "null" {
-			return node{kind: 'n'}, nil
-		}
-		return node{kind: 't', text: text}, nil
 	default:
-		return node{kind: '0', text: r.word()}, nil
+		return r.word()
 	}
 }
 
-func (r *jsonReader) composite(open byte, depth int) (node, error) {
-	n := node{kind: open, items: make([]node, 0, usualMembers)}
-	if open == '{' {
-		n.names = make([]string, 0, usualMembers)
-	}
-	r.rest = r.rest[1:]
-	for r.space(); r.rest[0] != '}' && r.rest[0] != ']'; r.space() {
-		if r.rest[0] == ',' {
-			r.rest = r.rest[1:]
-			continue
+func (r *jsonReader) composite(kind, last byte, depth int) (node, error) {
+	firstNode, firstName := len(r.openNodes), len(r.openNames)
+	r.take(kind)
+	for more := !r.take(last); more; more = !r.take(last) {
+		if len(r.openNodes) > firstNode && !r.take(',') {
+			return node{}, errSyntax
 		}
-		if open == '{' {
-			if err := r.name(&n); err != nil {
+		if kind == '{' {
+			if err := r.name(firstName); err != nil {
 				return node{}, err
 			}
 		}
@@ -84,61 +104,83 @@ func (r *jsonReader) composite(open byte, depth int) (node, error) {
 		if err != nil {
 			return node{}, err
 		}
-		n.items = append(n.items, item)
+		r.openNodes = append(r.openNodes, item)
 	}
-	r.rest = r.rest[1:]
+	n := node{kind: kind, items: stored(&r.nodes, r.openNodes[firstNode:]), names: stored(&r.names, r.openNames[firstName:])}
+	r.openNodes, r.openNames = r.openNodes[:firstNode], r.openNames[:firstName]
 	return n, nil
 }
 
-func (r *jsonReader) name(n *node) error {
+// stored appends to the store, and returns what it appended.
+func stored[T any](store *[]T, list []T) []T {
+	first := len(*store)
+	*store = append(*store, list...)
+	return (*store)[first:len(*store):len(*store)]
+}
+
+// name reads the name of a member; those of its object begin at first.
+func (r *jsonReader) name(first int) error {
+	if r.next() != '"' {
+		return errSyntax
+	}
 	name, err := r.quoted()
 	if err != nil {
 		return err
 	}
-	if slices.Contains(n.names, name) {
+	switch {
+	case slices.Contains(r.openNames[first:], name):
 		return fmt.Errorf("the member %q stands twice in one object", name)
-	}
-	if len(n.names) > 1000 {
+	case len(r.openNames)-first > 1000:
 		return errors.New("an object has more than 1000 members")
+	case !r.take(':'):
+		return errSyntax
 	}
-	n.names = append(n.names, name)
-	r.space()
-	r.rest = r.rest[1:] // the colon
+	r.openNames = append(r.openNames, name)
 	return nil
 }
 
 func (r *jsonReader) quoted() (string, error) {
-	end := 1
 	escaped := false
-	for ; r.rest[end] != '"'; end++ {
-		if r.rest[end] == '\\' {
+	for end := 1; end < len(r.rest); end++ {
+		switch c := r.rest[end]; {
+		case c < ' ':
+			return "", errSyntax
+		case c == '\\':
 			escaped = true
 			end++
+		case c == '"':
+			raw := r.rest[:end+1]
+			r.rest = r.rest[end+1:]
+			if !escaped {
+				return raw[1:end], nil
+			}
+			var text string
+			if json.Unmarshal([]byte(raw), &text) != nil {
+				return "", errSyntax
+			}
+			return text, nil
 		}
 	}
-	raw := r.rest[:end+1]
-	r.rest = r.rest[end+1:]
-	if !escaped {
-		return raw[1:end], nil
-	}
-	var text string
-	err := json.Unmarshal([]byte(raw), &text)
-	return text, err
+	return "", errSyntax
 }
 
-func (r *jsonReader) word() string {
+// word reads a number, true, false or null.
+func (r *jsonReader) word() (node, error) {
 	end := strings.IndexAny(r.rest, ",]} \t\r\n")
 	if end < 0 {
 		end = len(r.rest)
 	}
 	text := r.rest[:end]
 	r.rest = r.rest[end:]
-	return text
-}
-
-func (r *jsonReader) space() {
-	for len(r.rest) > 0 && (r.rest[0] == ' ' || r.rest[0] == '\t' || r.rest[0] == '\r' || r.rest[0] == '\n') {
-		r.rest = r.rest[1:]
+	switch {
+	case text == "null":
+		return node{kind: 'n'}, nil
+	case text == "true" || text == "false":
+		return node{kind: 't', text: text}, nil
+	case json.Valid([]byte(text)):
+		return node{kind: '0', text: text}, nil
+	default:
+		return node{}, errSyntax
 	}
 }
 

@@ -357,7 +357,7 @@ func (m *mentions) markOdd(w *world) {
 			if o.pattern == nil || o.odd || o.pattern.fixed() && !strings.Contains(o.text, ":assumed-role/") {
 				continue
 			}
-			o.odd = !slices.ContainsFunc(w.callers, func(c *caller) bool {
+			o.odd = !w.somebody(func(c *caller) bool {
 				return slices.ContainsFunc(c.arn, func(r reading) bool { return t.matchesPattern(o, o.pattern, r.value) == yes })
 			})
 		}

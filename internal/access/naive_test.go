@@ -30,6 +30,7 @@ type naiveStatement struct {
 	Sid, Effect             string
 	Principal, NotPrincipal any                   `json:",omitempty"`
 	Action, NotAction       []string              `json:",omitempty"`
+	Resource, NotResource   []string              `json:",omitempty"` // not evaluated
 	Condition               map[string]conditions `json:",omitempty"`
 }
 
@@ -43,12 +44,10 @@ func (p naivePolicy) text() string {
 	return string(b)
 }
 
-// allows evaluates the request; services says which Allow statements with a
-// wildcard let services in, which is a decision of the package.
-func (p naivePolicy) allows(r request, action string, services func(naiveStatement) bool) bool {
+func (p naivePolicy) allows(r request, action string) bool {
 	allowed := false
 	for _, s := range p.Statement {
-		if !s.names(r, services) || !s.speaksOf(action) || !s.meets(r, p.Version) {
+		if !s.names(r) || !s.speaksOf(action) || !s.meets(r, p.Version) {
 			continue
 		}
 		if s.Effect == "Deny" {
@@ -69,12 +68,9 @@ func (s naiveStatement) speaksOf(action string) bool {
 	return matches(s.Action)
 }
 
-func (s naiveStatement) names(r request, services func(naiveStatement) bool) bool {
+func (s naiveStatement) names(r request) bool {
 	if s.NotPrincipal != nil {
-		return !named(s.NotPrincipal, r) && (r.service == "" || s.Effect == "Deny" || services(s))
-	}
-	if r.service != "" && s.Effect == "Allow" && named(s.Principal, request{account: "000000000001", entity: "role/none"}) {
-		return services(s)
+		return !named(s.NotPrincipal, r)
 	}
 	return named(s.Principal, r)
 }

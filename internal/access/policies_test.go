@@ -199,6 +199,9 @@ var openCases = []policyCase{
 	{"internet in two halves", everyoneWhen(`"IpAddress":{"aws:SourceIp":["0.0.0.0/1","128.0.0.0/1"]}`), access.ExposurePublic, nil},
 	{"all but a few addresses", everyoneWhen(`"NotIpAddress":{"aws:SourceIp":"203.0.113.0/24"}`), access.ExposurePublic, nil},
 	{"addresses if any", everyoneWhen(`"IpAddressIfExists":{"aws:SourceIp":"203.0.113.0/24"}`), access.ExposurePublic, nil},
+	{"VPC endpoint and an unknown key", everyoneWhen(`"StringEquals":{"aws:SourceVpce":"vpce-1a2b3c","example:Key":"a"}`), access.ExposureUnknown, []string{"everyone: unknown up to outside, pull"}},
+	{"VPC endpoint and an unknown key, an account", policyOf(allow(`{"AWS":"999988887777"}`, when(`"StringEquals":{"aws:SourceVpce":"vpce-1a2b3c","example:Key":"a"}`))), access.ExposureUnknown, []string{"account 999988887777: unknown up to outside, pull"}},
+	{"everyone perhaps, the organization surely", everyoneWhen(`"StringEquals":{"aws:PrincipalOrgID":["o-a1b2c3d4e5","${example:Key}"]}`), access.ExposureUnknown, []string{"everyone: unknown up to public, pull", "organization o-a1b2c3d4e5: inside, pull"}},
 	{"a wide and a narrow range", everyoneWhen(`"IpAddress":{"aws:SourceIp":"0.0.0.0/0"},"IpAddressIfExists":{"aws:SourceIp":"203.0.113.7"}`), access.ExposureUnknown, nil},
 }
 
@@ -226,11 +229,17 @@ var serviceCases = []policyCase{
 	},
 }
 
+// perimeter is how AWS advises to deny strangers: services are left to others.
+const perimeter = `"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"BoolIfExists":{"aws:PrincipalIsAWSService":"false"}`
+
 var denyCases = []policyCase{
 	{"all denied", policyOf(allow(`"*"`, ""), deny(`"*"`, "")), access.ExposureOwn, []string{}},
 	{"strangers denied", openUnless(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`), access.ExposureInside, []string{"organization o-a1b2c3d4e5: inside, pull"}},
 	{"strangers denied if they are in one", openUnless(`"StringNotEqualsIfExists":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"}`), access.ExposureInside, nil},
-	{"strangers denied, services not", openUnless(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"BoolIfExists":{"aws:PrincipalIsAWSService":"false"}`), access.ExposureInside, nil},
+	{"all but services denied", openUnless(`"Bool":{"aws:PrincipalIsAWSService":"false"}`), access.ExposureOutside, []string{"any service: outside, pull"}},
+	{"strangers denied, services not", openUnless(perimeter), access.ExposureOutside, []string{"any service: outside, pull", "organization o-a1b2c3d4e5: inside, pull"}},
+	{"strangers denied, and services for them", policyOf(allow(`"*"`, ""), deny(`"*"`, when(perimeter)), deny(`"*"`, when(`"StringNotEquals":{"aws:SourceOrgID":"o-a1b2c3d4e5"},"BoolIfExists":{"aws:PrincipalIsAWSService":"true"}`))), access.ExposureInside, []string{"organization o-a1b2c3d4e5: inside, pull"}},
+	{"pushing denied to all but services", policyOf(`"Effect":"Allow","Principal":"*","Action":["ecr:BatchGetImage","ecr:PutImage"]`, `"Effect":"Deny","Principal":"*","Action":"ecr:Put*"`+when(`"Bool":{"aws:PrincipalIsAWSService":"false"}`)), access.ExposurePublic, []string{"everyone: public, pull", "any service: outside, push"}},
 	{"only those in an organization denied", openUnless(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"Null":{"aws:PrincipalOrgID":"false"}`), access.ExposurePublic, nil},
 	{"strangers denied in two statements", policyOf(allow(`"*"`, ""), deny(`"*"`, when(`"Null":{"aws:PrincipalOrgID":"true"}`)), deny(`"*"`, when(`"StringNotEquals":{"aws:PrincipalOrgID":"o-a1b2c3d4e5"},"Null":{"aws:PrincipalOrgID":"false"}`))), access.ExposureInside, nil},
 	{"strangers denied by path", openUnless(`"ForAllValues:StringNotLike":{"aws:PrincipalOrgPaths":"o-a1b2c3d4e5/*"}`), access.ExposureInside, nil},

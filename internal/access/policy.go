@@ -24,7 +24,10 @@ type statement struct {
 
 	principals   []principal
 	notPrincipal bool
-	named        []string  // the actions as written, nil for NotAction
+	named        []string // the actions as written
+	notAction    bool
+	resources    []string // as written
+	notResource  bool
 	actions      actionSet // what it surely speaks of
 	maybe        actionSet // what it may speak of besides
 	maybeDoubt   string    // why that cannot be told
@@ -100,7 +103,7 @@ func parsePolicy(text string, from source, scope string, ctx *Context) policy {
 }
 
 func (r *reader) problem(format string, args ...any) {
-	r.problems = append(r.problems, string(r.source)+": "+fmt.Sprintf(format, args...))
+	r.problems = append(r.problems, fmt.Sprintf(format, args...))
 }
 
 func (r *reader) version(root node) {
@@ -119,39 +122,39 @@ func (r *reader) version(root node) {
 }
 
 func (r *reader) statement(n node, number int) *statement {
-	s := &statement{source: r.source, name: fmt.Sprintf("#%d", number)}
-	for i, name := range n.names {
-		if name == "Sid" && n.items[i].text != "" {
-			s.name = n.items[i].text
-		}
+	s := &statement{source: r.source}
+	if at := slices.Index(n.names, "Sid"); at >= 0 {
+		s.name = n.items[at].text
 	}
-	seen := map[string]bool{}
+	if s.name == "" {
+		s.name = fmt.Sprintf("#%d", number)
+	}
 	spoken, sure := actionSet(0), resources{repository: yes, registry: yes}
 	for i, name := range n.names {
-		seen[name] = true
 		if err := r.element(s, name, n.items[i], &spoken, &sure); err != nil {
 			r.problem("statement %s: %s: %v", s.name, name, err)
 			s.doubt = fmt.Sprintf("its %s is not valid: %v", name, err)
 		}
 	}
-	r.complete(s, seen)
+	r.complete(s, n.names)
 	r.assign(s, spoken, sure)
 	return s
 }
 
 // complete notes what AWS demands of a statement and what is not there.
-func (r *reader) complete(s *statement, seen map[string]bool) {
+func (r *reader) complete(s *statement, names []string) {
+	seen := func(name string) bool { return slices.Contains(names, name) }
 	for _, pair := range [][2]string{{"Principal", "NotPrincipal"}, {"Action", "NotAction"}} {
-		if seen[pair[0]] == seen[pair[1]] {
+		if seen(pair[0]) == seen(pair[1]) {
 			r.problem("statement %s: it needs one of %s and %s", s.name, pair[0], pair[1])
 			s.doubt = fmt.Sprintf("AWS demands one of %s and %s", pair[0], pair[1])
 		}
 	}
-	if seen["Resource"] && seen["NotResource"] || r.source == registryPolicy && !seen["Resource"] && !seen["NotResource"] {
+	if seen("Resource") && seen("NotResource") || r.source == registryPolicy && !seen("Resource") && !seen("NotResource") {
 		r.problem("statement %s: it needs one of Resource and NotResource", s.name)
 		s.doubt = "AWS demands one of Resource and NotResource"
 	}
-	if !seen["Effect"] {
+	if !seen("Effect") {
 		r.problem("statement %s: it has no Effect", s.name)
 		s.doubt = "it has no Effect"
 	}
@@ -172,9 +175,11 @@ func (r *reader) element(s *statement, name string, n node, spoken *actionSet, w
 		s.notPrincipal = name == "NotPrincipal"
 		s.principals, err = r.principals(n)
 	case "Action", "NotAction":
-		*spoken, err = spokenActions(s, n, name == "NotAction")
+		s.notAction = name == "NotAction"
+		*spoken, err = s.spokenActions(n)
 	case "Resource", "NotResource":
-		*where, err = r.resources(n, name == "NotResource")
+		s.notResource = name == "NotResource"
+		*where, err = r.holds(s, n)
 	case "Condition":
 		s.tests, err = r.conditions(n)
 	default:
@@ -183,11 +188,12 @@ func (r *reader) element(s *statement, name string, n node, spoken *actionSet, w
 	return err
 }
 
-func spokenActions(s *statement, n node, not bool) (actionSet, error) {
+func (s *statement) spokenActions(n node) (actionSet, error) {
 	patterns, err := n.texts()
 	if err != nil {
 		return 0, err
 	}
+	s.named = patterns
 	if len(patterns) == 0 {
 		return 0, fmt.Errorf("the list is empty")
 	}
@@ -195,10 +201,9 @@ func spokenActions(s *statement, n node, not bool) (actionSet, error) {
 	for _, p := range patterns {
 		set |= matchActions(p)
 	}
-	if not {
+	if s.notAction {
 		return allActions &^ set, nil
 	}
-	s.named = patterns
 	return set, nil
 }
 
@@ -240,15 +245,16 @@ func (t truth) pick(set actionSet, want truth) actionSet {
 	return 0
 }
 
-// resources reads Resource and NotResource. A repository policy belongs to one
+// holds reads Resource and NotResource. A repository policy belongs to one
 // repository: ECR's examples have no Resource there, and what a Resource that
 // names something else would do is not documented. So one that surely holds
 // the repository changes nothing, and any other leaves the statement in doubt.
-func (r *reader) resources(n node, not bool) (resources, error) {
+func (r *reader) holds(s *statement, n node) (resources, error) {
 	patterns, err := n.texts()
 	if err != nil {
 		return resources{maybe, maybe}, err
 	}
+	s.resources = patterns
 	res := resources{no, no}
 	for _, p := range patterns {
 		res.repository = res.repository.or(r.holdsRepository(p))
@@ -258,7 +264,7 @@ func (r *reader) resources(n node, not bool) (resources, error) {
 			res.registry = res.registry.or(maybe)
 		}
 	}
-	if not {
+	if s.notResource {
 		res = resources{res.repository.not(), res.registry.not()}
 	}
 	if r.source == repositoryPolicy && res.repository != yes {

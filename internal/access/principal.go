@@ -26,6 +26,7 @@ var principalKindNames = [...]string{"everyone", "account", "role", "user", "ses
 // principal is one entry of a Principal or NotPrincipal element.
 type principal struct {
 	kind    principalKind
+	element string // what it stands under, "AWS" or "Service"; "*" where it stands under nothing
 	text    string // as written
 	account string // 12 digits, "" where the entry names none
 	name    string // "role/path/name", "user/path/name", "federated-user/name"; for a session its role's name; for a service its host
@@ -53,6 +54,7 @@ func (r *reader) principals(n node) ([]principal, error) {
 			if text != "*" {
 				p = principal{kind: invalid, text: text, doubt: doubtPrincipal}
 			}
+			p.element = "*"
 			entries = append(entries, p)
 		}
 		return entries, nil
@@ -64,7 +66,9 @@ func (r *reader) principals(n node) ([]principal, error) {
 			return append(entries, principal{kind: invalid, doubt: doubtPrincipal}), err
 		}
 		for _, text := range list {
-			entries = append(entries, r.principal(name, text))
+			p := r.principal(name, text)
+			p.element = name
+			entries = append(entries, p)
 		}
 	}
 	if len(entries) == 0 {

@@ -2,46 +2,6 @@ package access
 
 import "slices"
 
-// found is what a statement lets a caller do, by how certain that is.
-type found struct {
-	by      [certain + 1]actionSet
-	reasons [certain + 1]string
-	unless  []*statement // the Deny statements that hold for some of the requests
-}
-
-func (f *found) all() actionSet { return f.by[narrowed] | f.by[doubtful] | f.by[certain] }
-
-func (f *found) add(set actionSet, how certainty, reason string) {
-	if set == 0 || how == never {
-		return
-	}
-	f.by[how] |= set
-	if f.reasons[how] == "" {
-		f.reasons[how] = reason
-	}
-}
-
-// merge keeps for each action the surest way.
-func (f *found) merge(g found) {
-	for how := narrowed; how <= certain; how++ {
-		f.add(g.by[how], how, g.reasons[how])
-	}
-	f.by[doubtful] &^= f.by[certain]
-	f.by[narrowed] &^= f.by[certain] | f.by[doubtful]
-	for _, s := range g.unless {
-		if !slices.Contains(f.unless, s) {
-			f.unless = append(f.unless, s)
-		}
-	}
-}
-
-func (f found) without(set actionSet) found {
-	for how := range f.by {
-		f.by[how] &^= set
-	}
-	return f
-}
-
 // question is how strictly reach answers. The strict one is asked where a
 // promise is made: there a Deny that may hold does, and a condition that
 // somebody must meet is not met by itself.
@@ -85,15 +45,16 @@ func (q question) reach(s *statement, c *caller, doubt string) (f found) {
 			doubt = reason
 		}
 	}
-	left, partial := q.denied(c, s.actions|s.maybe, &f)
-	for _, piece := range partition(left, partial) {
+	left, partial := q.denied(c, s.actions|s.maybe)
+	f.unless = q.world.interned(partial)
+	for _, piece := range q.world.divide(left, partial) {
 		how, reason := q.decide(c, free, piece)
 		if doubt != "" {
-			how, reason = min(how, doubtful), doubt
+			how, reason = how.and(doubtful), doubt
 		}
 		f.add(piece.actions&s.actions, how, reason)
 		if s.maybeDoubt != "" {
-			f.add(piece.actions&s.maybe&^s.actions, min(how, doubtful), s.maybeDoubt)
+			f.add(piece.actions&s.maybe&^s.actions, how.and(doubtful), s.maybeDoubt)
 		}
 	}
 	return f
@@ -133,13 +94,13 @@ func (c *caller) refusals() []refusal {
 
 // denied takes away what is surely denied to the caller, and returns the Deny
 // statements that depend on more than who calls.
-func (q question) denied(c *caller, set actionSet, f *found) (actionSet, []refusal) {
+func (q question) denied(c *caller, set actionSet) (actionSet, []refusal) {
 	for _, r := range c.refusals() {
 		if r.sure {
 			set &^= r.statement.actions
 		}
 	}
-	var partial []refusal
+	partial := q.world.partial[:0]
 	for _, r := range c.refusals() {
 		hits := r.statement.actions & set
 		switch {
@@ -149,10 +110,33 @@ func (q question) denied(c *caller, set actionSet, f *found) (actionSet, []refus
 		case r.doubt || hits == 0:
 		default:
 			partial = append(partial, r)
-			f.unless = append(f.unless, r.statement)
 		}
 	}
+	q.world.partial = partial
 	return set, partial
+}
+
+// interned returns the statements of the refusals that are not in doubt. Most
+// callers have the same, so the last answer is kept.
+func (w *world) interned(partial []refusal) []*statement {
+	same, at := true, 0
+	for i := range partial {
+		if !partial[i].doubt {
+			same = same && at < len(w.unless) && w.unless[at] == partial[i].statement
+			at++
+		}
+	}
+	if same && at == len(w.unless) {
+		return w.unless
+	}
+	w.unless = nil
+	for i := range partial {
+		if !partial[i].doubt {
+			w.unless = append(w.unless, partial[i].statement)
+		}
+	}
+	w.unless = slices.Clip(w.unless)
+	return w.unless
 }
 
 // met reports whether the tests are those that every request by an honest
@@ -166,19 +150,28 @@ func met(tests []*test) bool {
 	return false
 }
 
+// actions are those that are refused.
+func (r refusal) actions() actionSet {
+	if r.doubt {
+		return r.statement.actions | r.statement.maybe
+	}
+	return r.statement.actions
+}
+
 // portion is a set of actions to which the same refusals apply.
 type portion struct {
 	actions  actionSet
 	refusals []refusal
 }
 
-func partition(set actionSet, partial []refusal) []portion {
-	portions := []portion{{actions: set}}
+// divide cuts the set into portions. The list is good until the next call.
+func (w *world) divide(set actionSet, partial []refusal) []portion {
+	portions := append(w.portions[:0], portion{actions: set})
+	if !slices.ContainsFunc(partial, func(r refusal) bool { return set&^r.actions() != 0 }) {
+		portions[0].refusals, partial = partial, nil
+	}
 	for _, r := range partial {
-		acts := r.statement.actions
-		if r.doubt {
-			acts |= r.statement.maybe
-		}
+		acts := r.actions()
 		for i := range portions {
 			p := &portions[i]
 			hit := p.actions & acts
@@ -196,6 +189,7 @@ func partition(set actionSet, partial []refusal) []portion {
 			}
 		}
 	}
+	w.portions = portions
 	return portions
 }
 
@@ -225,20 +219,21 @@ func (q question) decide(c *caller, free []*test, p portion) (certainty, string)
 	if last := c.world.decided; last != nil && last.isFor(q.strict, free, p.refusals) {
 		return last.how, last.reason
 	}
-	how, reason := q.search(c, free, p)
+	how, reason := q.passes(c, free, p)
 	asksCaller := func(r refusal) bool { return slices.ContainsFunc(r.tests, (*test).asksCaller) }
 	if !slices.ContainsFunc(free, (*test).asksCaller) && !slices.ContainsFunc(p.refusals, asksCaller) {
-		c.world.decided = &decision{q.strict, free, p.refusals, how, reason}
+		c.world.decided = &decision{q.strict, free, slices.Clone(p.refusals), how, reason}
 	}
 	return how, reason
 }
 
-func (q question) search(c *caller, free []*test, p portion) (certainty, string) {
+// passes searches for a request that does.
+func (q question) passes(c *caller, free []*test, p portion) (certainty, string) {
 	s := search{caller: c, effort: &c.world.effort}
 	how := s.start(free)
 	for _, r := range p.refusals {
 		if r.doubt {
-			return min(how, doubtful), "statement " + r.statement.name + " may deny it"
+			return how.and(doubtful), "statement " + r.statement.name + " may deny it"
 		}
 		s.denies = append(s.denies, r.tests)
 	}
@@ -271,9 +266,9 @@ func reasonOf(how certainty, free []*test, refusals []refusal) string {
 			return "it cannot be told who calls where " + t.words()
 		case how == narrowed && (t.class == userIDKey || t.class == sourceARNKey || t.class == ownARNKey):
 			return "it cannot be told whose it is: " + t.words()
-		case how == doubtful && decidedByNobody(t.class):
+		case how != narrowed && decidedByNobody(t.class):
 			return "it cannot be decided whether " + t.words()
-		case how == doubtful:
+		case how != narrowed:
 			reason = "it cannot be decided whether " + t.words()
 		}
 	}

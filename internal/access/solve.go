@@ -8,16 +8,6 @@ import (
 	"strings"
 )
 
-// certainty says how surely a caller is let in.
-type certainty int
-
-const (
-	never    certainty = iota
-	narrowed           // only from a network, or with an id, of which nobody can tell whose it is
-	doubtful           // it depends on what cannot be decided
-	certain
-)
-
 // demand is a test that must hold, or must not.
 type demand struct {
 	test *test
@@ -46,7 +36,7 @@ func (q *search) start(tests []*test) certainty {
 		q.add(demand{t, true})
 	}
 	for _, w := range q.wishes {
-		result = min(result, q.solve(w))
+		result = result.and(q.solve(w))
 	}
 	return result
 }
@@ -60,10 +50,10 @@ func (q *search) run(i int, sofar certainty) certainty {
 	best := never
 	for _, t := range q.denies[i] {
 		if *q.effort <= 0 {
-			return max(best, min(sofar, doubtful))
+			return max(best, sofar.and(doubtful))
 		}
 		at := q.add(demand{t, false})
-		best = max(best, q.run(i+1, min(sofar, q.solve(q.wishes[at]))))
+		best = max(best, q.run(i+1, sofar.and(q.solve(q.wishes[at]))))
 		q.wishes[at] = q.wishes[at][:len(q.wishes[at])-1]
 		if best == sofar {
 			break
@@ -364,12 +354,20 @@ func (c *caller) arnsLike(g glob, yield func(string)) {
 }
 
 func joinARN(parts []glob, account, fill string) string {
-	texts := make([]string, len(parts))
+	var b strings.Builder
+	const usual = 96
+	b.Grow(usual)
 	for i, p := range parts {
-		texts[i] = p.fill(fill, 'q')
+		if i > 0 {
+			b.WriteByte(':')
+		}
+		if i == 4 {
+			b.WriteString(account)
+		} else {
+			p.fillInto(&b, fill, 'q')
+		}
 	}
-	texts[4] = account
-	return strings.Join(texts, ":")
+	return b.String()
 }
 
 // addressCandidates offers addresses in and beside the ranges of the tests.

@@ -16,21 +16,31 @@ type world struct {
 	ownPath    []reading
 	region     []reading
 
-	home       string         // the own organization, "" when there is none
-	guessed    bool           // home is a stand-in: the organization is not known
-	root       string         // path from the own organization to its root, "" when unknown
-	orgs       []organization // other organizations that documents name
-	scopes     []scope
-	sourceless scope
-	identities []*identity
-	callers    []*caller // every identity of every scope
-	services   []string
-	allows     []*statement
-	denies     []*statement
-	personal   bool // some Deny distinguishes the principals of an account
-	effort     int  // left for searches
-	decided    *decision
-	crowded    bool // the documents name too many to tell them apart
+	home         string               // the own organization, "" when there is none
+	guessed      bool                 // home is a stand-in: the organization is not known
+	root         string               // path from the own organization to its root, "" when unknown
+	orgs         []organization       // other organizations that documents name
+	orgPaths     map[string][]orgPath // by organization, those that documents name
+	scopes       []scope
+	sourceless   scope
+	identities   []*identity
+	identitiesIn map[string][]*identity // by account, "" for those of every account
+	homes        map[string][]int       // the scopes that stand for accounts of an organization
+	services     []string               // host names, sorted
+	servants     map[string][]caller    // of a service for each scope, and last for nobody
+	nobodies     []caller               // for each scope one whom nobody names, made when asked for
+	allows       []*statement
+	denies       []*statement
+	personal     bool // some Deny distinguishes the principals of an account
+	effort       int  // left for searches
+	decided      *decision
+	unless       []*statement // what interned returned last
+	partial      []refusal    // room for those that concern one caller
+	portions     []portion
+	crowded      bool // the documents name too many to tell them apart
+	unheeded     bool // that was so of some Deny, which is left out
+
+	allRepositories bool // the repository stands for others of the registry
 
 	arns           bool // aws:PrincipalArn is asked for
 	persons        bool // some key of the identity is asked for
@@ -44,7 +54,48 @@ const (
 	strangePath = "/r-9q7z/ou-9q7z-" + filler + "/"
 )
 
+// newWorld builds the world of the statements. Where they name more than a
+// world can hold it does without the Deny statements that name most: as nobody
+// can tell whom these cover, they surely take nothing away.
 func newWorld(ctx *Context, statements []*statement, also ...string) *world {
+	heeded := statements
+	for {
+		w := buildWorld(ctx, heeded, also)
+		w.unheeded = len(heeded) < len(statements)
+		if !w.crowded || len(w.denies) == 0 {
+			return w
+		}
+		heeded = withoutLargestDenies(heeded)
+	}
+}
+
+// withoutLargestDenies leaves out Deny statements, largest first, that make up
+// half of what all of them name.
+func withoutLargestDenies(statements []*statement) []*statement {
+	denies, total := []*statement{}, 0
+	for _, s := range statements {
+		if s.deny {
+			denies, total = append(denies, s), total+s.size()
+		}
+	}
+	slices.SortStableFunc(denies, func(a, b *statement) int { return b.size() - a.size() })
+	left := total
+	for len(denies) > 0 && left > total/2 {
+		left, denies = left-denies[0].size(), denies[1:]
+	}
+	return slices.DeleteFunc(slices.Clone(statements), func(s *statement) bool { return s.deny && !slices.Contains(denies, s) })
+}
+
+// size is how much the statement names.
+func (s *statement) size() int {
+	size := 1 + len(s.principals)
+	for _, t := range s.tests {
+		size += len(t.operands)
+	}
+	return size
+}
+
+func buildWorld(ctx *Context, statements []*statement, also []string) *world {
 	w := &world{ctx: ctx, partition: ctx.Partition, home: ctx.OrganizationID, effort: searchEffort}
 	if w.partition == "" {
 		w.partition = "aws"
@@ -62,7 +113,9 @@ func newWorld(ctx *Context, statements []*statement, also ...string) *world {
 	}
 	m := gather(statements)
 	m.accounts = append(m.accounts, also...)
-	w.arns, w.persons, w.orgKeys, w.services = m.arns, m.persons, m.orgKeys, m.services
+	w.arns, w.persons, w.orgKeys = m.arns, m.persons, m.orgKeys
+	slices.Sort(m.services)
+	w.services = slices.Compact(m.services)
 	w.sourceAccounts = m.sourceAccounts
 	w.sourceless = scope{kind: sourcelessScope, org: absent, paths: absent, low: outside, high: outside}
 	if w.crowded = m.tooMany(); w.crowded {
@@ -72,6 +125,8 @@ func newWorld(ctx *Context, statements []*statement, also ...string) *world {
 	if parts := strings.SplitN(ctx.Members[ctx.Account], "/", 3); len(parts) == 3 && parts[0] == w.home {
 		w.root = parts[0] + "/" + parts[1] + "/"
 	}
+	const usual = 16
+	w.scopes = make([]scope, 0, usual)
 	w.own(m)
 	w.named(m)
 	w.classes(m)
@@ -94,33 +149,84 @@ func (m *mentions) tooMany() bool {
 	return max(len(m.patterns), len(m.orgs), len(m.paths), len(m.people)/16) > mostPatterns
 }
 
-// populate makes the callers.
+// populate prepares the callers, which are made when they are asked for: every
+// identity in every scope.
 func (w *world) populate() {
-	anywhere := 0
-	in := map[string][]*identity{}
+	w.homes, w.servants, w.identitiesIn = map[string][]int{}, map[string][]caller{}, map[string][]*identity{}
 	for _, who := range w.identities {
-		if who.account == "" {
-			anywhere++
-		}
-		in[who.account] = append(in[who.account], who)
+		w.identitiesIn[who.account] = append(w.identitiesIn[who.account], who)
 	}
-	if w.crowded = anywhere*len(w.scopes) > mostCallers; w.crowded {
+	if w.crowded = len(w.identitiesIn[""])*len(w.scopes) > mostCallers; w.crowded {
 		return
 	}
+	ids := make([]reading, len(w.scopes))
 	for i := range w.scopes {
 		s := &w.scopes[i]
-		s.at = i
-		first := len(w.callers)
-		for _, who := range in[""] {
-			w.callers = append(w.callers, w.caller(s, who))
+		ids[i] = reading{s.account, true}
+		s.at, s.id = i, ids[i:i+1:i+1]
+		if s.kind == memberScope || s.kind == orgScope {
+			w.homes[s.home] = append(w.homes[s.home], i)
 		}
-		if s.account != "" {
-			for _, who := range in[s.account] {
-				w.callers = append(w.callers, w.caller(s, who))
+	}
+}
+
+// callers returns who is in the scope.
+func (w *world) callers(s *scope) []caller {
+	if s.callers != nil {
+		return s.callers
+	}
+	anywhere, here := w.identitiesIn[""], w.identitiesIn[s.account]
+	if s.account == "" {
+		here = nil
+	}
+	s.callers = make([]caller, 0, len(anywhere)+len(here))
+	for _, list := range [][]*identity{anywhere, here} {
+		for _, who := range list {
+			s.callers = append(s.callers, w.caller(s, who))
+		}
+	}
+	return s.callers
+}
+
+// nobody returns one of those in the scope whom nobody names.
+func (w *world) nobody(s *scope) []caller {
+	if w.nobodies == nil {
+		w.nobodies = make([]caller, len(w.scopes))
+		for i := range w.nobodies {
+			w.nobodies[i] = w.caller(&w.scopes[i], w.identities[0])
+		}
+	}
+	return w.nobodies[s.at : s.at+1]
+}
+
+// somebody reports whether there is a caller, services aside, who is like that.
+func (w *world) somebody(is func(*caller) bool) bool {
+	for i := range w.scopes {
+		callers := w.callers(&w.scopes[i])
+		for j := range callers {
+			if is(&callers[j]) {
+				return true
 			}
 		}
-		s.callers = w.callers[first:len(w.callers):len(w.callers)]
 	}
+	return false
+}
+
+// serving returns the callers that a service is: one for each scope, for which
+// it acts, and one that does not say for whom it acts.
+func (w *world) serving(name string) []caller {
+	if callers, ok := w.servants[name]; ok {
+		return callers
+	}
+	callers := make([]caller, len(w.scopes)+1)
+	for i := range callers {
+		callers[i] = caller{scope: &w.sourceless, service: name, world: w}
+		if i < len(w.scopes) {
+			callers[i].scope = &w.scopes[i]
+		}
+	}
+	w.servants[name] = callers
+	return callers
 }
 
 // own adds the repository's account.
@@ -174,11 +280,18 @@ func (w *world) pathOfNobody(org string) string {
 // pathsIn returns the paths in the organization that documents name. It has but
 // one root.
 func (w *world) pathsIn(org string, m *mentions) []orgPath {
-	list := m.pathsIn(org)
-	if org != w.home || w.root == "" {
+	if list, ok := w.orgPaths[org]; ok {
 		return list
 	}
-	return slices.DeleteFunc(list, func(p orgPath) bool { return !strings.HasPrefix(p.path, w.root) })
+	list := m.pathsIn(org)
+	if org == w.home && w.root != "" {
+		list = slices.DeleteFunc(list, func(p orgPath) bool { return !strings.HasPrefix(p.path, w.root) })
+	}
+	if w.orgPaths == nil {
+		w.orgPaths = map[string][]orgPath{}
+	}
+	w.orgPaths[org] = list
+	return list
 }
 
 // named adds the accounts that documents name.
@@ -189,7 +302,7 @@ func (w *world) named(m *mentions) {
 			continue
 		}
 		low := outside
-		if _, ok := w.ctx.Trusted[id]; ok {
+		if _, ok := w.ctx.trust(id); ok {
 			low = trusted
 		}
 		_, member := w.ctx.Members[id]
@@ -203,12 +316,6 @@ func (w *world) named(m *mentions) {
 			w.strangers(scope{kind: namedScope, account: id, low: low, high: low}, m)
 		}
 	}
-}
-
-// guesses reports whether the scope is a guess at an account's organization.
-func (w *world) guesses(s *scope) bool {
-	_, member := w.ctx.Members[s.account]
-	return w.orgKeys && !member && (s.kind == namedScope || s.kind == ownScope && w.guessed)
 }
 
 // strangers adds the scope once for each organization that it may belong to.
@@ -233,7 +340,7 @@ func (w *world) strangers(s scope, m *mentions) {
 func (w *world) classes(m *mentions) {
 	known := func(id string) bool {
 		_, member := w.ctx.Members[id]
-		_, trusted := w.ctx.Trusted[id]
+		_, trusted := w.ctx.trust(id)
 		return id == w.ctx.Account || member || trusted || slices.Contains(m.accounts, id)
 	}
 	free := m.freeAccount(known)

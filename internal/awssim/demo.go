@@ -56,6 +56,13 @@ func Demo() *Organization {
 	d.repository(org.Account(DemoPayments).Registry("us-east-1"), "payments/ledger")
 	d.repository(org.Account(DemoProduction).Registry("eu-west-1"), "ops/runbook")
 	d.repository(org.Account(DemoManagement).Registry("us-east-1"), "landing-zone/customizations")
+	d.registries()
+	d.statements(org.Account(DemoPlatform).Registry("eu-west-1"))
+	d.lifecycleEffects(org.Account(DemoPlatform).Registry("eu-west-1"))
+	d.scans(org.Account(DemoPayments).Registry("eu-west-1"))
+	d.integrity(org.Account(DemoPlatform).Registry("us-east-1"))
+	d.hygiene(org.Account(DemoPlatform).Registry("us-east-1"))
+	d.replicas(org.Account(DemoPayments))
 	return org
 }
 
@@ -153,7 +160,7 @@ func (d demo) lifecycle(registry *Registry) {
 
 // settings plants scanning, mutability, tags, and a pull-through cache.
 func (d demo) settings(registry *Registry) {
-	registry.SetScanning(Scanning{ScanType: "BASIC", Rules: []ScanningRule{{ScanFrequency: "SCAN_ON_PUSH", RepositoryFilters: []Filter{{Filter: "settings/*"}, {Filter: "hub/*"}}}}})
+	registry.SetScanning(Scanning{ScanType: "BASIC", Rules: []ScanningRule{{ScanFrequency: "SCAN_ON_PUSH", RepositoryFilters: []Filter{{Filter: "settings/*"}, {Filter: "hub/*"}, {Filter: "integrity/*"}, {Filter: "hygiene/*"}, {Filter: "scratchpad"}}}}})
 	registry.AddPullThroughCacheRule(PullThroughCacheRule{ECRRepositoryPrefix: "hub", UpstreamRegistry: "docker-hub", UpstreamRegistryURL: "registry-1.docker.io", CredentialARN: "arn:aws:secretsmanager:us-east-1:" + DemoPlatform + ":secret:ecr-pullthroughcache/hub"})
 	registry.AddCreationTemplate(CreationTemplate{Prefix: "ROOT", AppliedFor: []string{"CREATE_ON_PUSH"}, TagMutability: "MUTABLE", Encryption: Encryption{Type: "AES256"}})
 	d.repository(registry, "tools/flag-says-scanned") // its own flag does, the registry's filters do not

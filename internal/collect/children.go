@@ -32,7 +32,25 @@ func (t *repositoryReader) readChildren(ctx context.Context, indexes []*snapshot
 			return err
 		}
 	}
+	t.noteAttestations(indexes)
 	return nil
+}
+
+// noteAttestations corrects the kind of the images that an index gives as
+// attestations: BuildKit's look like container images otherwise.
+func (t *repositoryReader) noteAttestations(indexes []*snapshot.Image) {
+	attestations := map[string]bool{}
+	for _, index := range indexes {
+		for _, child := range index.Children {
+			attestations[child.Digest] = attestations[child.Digest] || child.Attestation
+		}
+	}
+	for i := range t.repository.Images {
+		image := &t.repository.Images[i]
+		if image.Kind == snapshot.KindImage && attestations[image.Digest] {
+			image.Kind = snapshot.KindAttestation
+		}
+	}
 }
 
 func (t *repositoryReader) readManifests(ctx context.Context, batch []*snapshot.Image) error {

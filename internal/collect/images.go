@@ -73,7 +73,7 @@ func image(d *ecrtypes.ImageDetail) snapshot.Image {
 	}
 	i.Kind = kind(&i)
 	if d.ImageScanStatus != nil && d.ImageScanFindingsSummary != nil {
-		i.Scan = scan(d.ImageScanStatus, d.ImageScanFindingsSummary.FindingSeverityCounts, d.ImageScanFindingsSummary.ImageScanCompletedAt)
+		i.Scan = scan("ecr:DescribeImages", d.ImageScanStatus, d.ImageScanFindingsSummary.FindingSeverityCounts, d.ImageScanFindingsSummary.ImageScanCompletedAt)
 	}
 	return i
 }

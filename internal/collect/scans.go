@@ -90,7 +90,7 @@ func (t *repositoryReader) readScan(ctx context.Context, image *snapshot.Image) 
 	var gone *ecrtypes.ImageNotFoundException
 	switch {
 	case errors.As(err, &never), errors.As(err, &gone):
-		image.Scan = &snapshot.Scan{Status: snapshot.ScanNotScanned}
+		image.Scan = &snapshot.Scan{Status: snapshot.ScanNotScanned, Source: "ecr:DescribeImageScanFindings"}
 		return nil
 	case err != nil:
 		image.Scan = &snapshot.Scan{Status: snapshot.ScanUnread, Description: errorCode(err) + ": " + reason(err)}
@@ -105,13 +105,13 @@ func (t *repositoryReader) readScan(ctx context.Context, image *snapshot.Image) 
 			counts = map[string]int32{}
 		}
 	}
-	image.Scan = scan(out.ImageScanStatus, counts, completed)
+	image.Scan = scan("ecr:DescribeImageScanFindings", out.ImageScanStatus, counts, completed)
 	return nil
 }
 
 // scan puts a scan result in our terms. counts is nil when AWS gave none.
-func scan(status *ecrtypes.ImageScanStatus, counts map[string]int32, completed *time.Time) *snapshot.Scan {
-	s := &snapshot.Scan{Status: "UNKNOWN", CompletedAt: moment(completed)}
+func scan(source string, status *ecrtypes.ImageScanStatus, counts map[string]int32, completed *time.Time) *snapshot.Scan {
+	s := &snapshot.Scan{Status: "UNKNOWN", CompletedAt: moment(completed), Source: source}
 	if status != nil && status.Status != "" {
 		s.Status, s.Description = string(status.Status), aws.ToString(status.Description)
 	}

@@ -180,6 +180,21 @@ type Encryption struct {
 	KMSKeys []string `json:"kms_keys"`
 }
 
+// gigabyte is what AWS bills storage by: 2^30 bytes.
+const gigabyte = 1 << 30
+
+// Monthly is what it costs to store so many bytes for a month in a region.
+func (p Prices) Monthly(region string, bytes int64, archived bool) float64 {
+	price := p.Standard
+	if regional, ok := p.Regions[region]; ok {
+		price = regional
+	}
+	if archived {
+		price = p.Archive
+	}
+	return price * float64(bytes) / gigabyte
+}
+
 // Default returns the configuration that holds without a file.
 func Default() *Config {
 	return &Config{

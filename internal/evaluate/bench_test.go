@@ -86,6 +86,30 @@ func BenchmarkBareOPA(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/benchImages, "µs/image")
 }
 
+// BenchmarkImageRules is what each image rule adds to an evaluation.
+func BenchmarkImageRules(b *testing.B) {
+	engine := benchEngine(b)
+	reg, r := benchRepository(benchImages)
+	all := engine.rules
+	for _, rule := range all {
+		if rule.Scope != finding.ScopeImage {
+			continue
+		}
+		b.Run(rule.ID, func(b *testing.B) {
+			engine.rules = []*Rule{rule}
+			queries := readyQueries(b, engine, reg, r)[1:]
+			for b.Loop() {
+				for _, q := range queries {
+					if _, err := q.prepared.Eval(context.Background(), rego.EvalParsedInput(q.input)); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchImages, "ns/image")
+		})
+	}
+}
+
 type readyQuery struct {
 	prepared rego.PreparedEvalQuery
 	input    ast.Value
@@ -94,33 +118,31 @@ type readyQuery struct {
 func readyQueries(b *testing.B, engine *Engine, reg *snapshot.Registry, r *snapshot.Repository) []readyQuery {
 	b.Helper()
 	j := &judgement{engine: engine, target: r.Target, repository: r, settings: engine.config.For(resource(r)), gap: r.Gap}
-	g := newGraph(r.Images)
+	v := engine.view(reg, r, j.settings)
 	base, err := j.base(engine.registryValue(reg))
 	if err != nil {
 		b.Fatal(err)
 	}
-	base.set("repository", engine.repositoryTerm(reg, r, j.settings, g))
-	prepare := func(scope finding.Scope, input object) readyQuery {
-		var rules []*Rule
-		for _, rule := range engine.rules {
-			if rule.Scope == scope {
-				rules = append(rules, rule)
-			}
-		}
+	base.set("repository", engine.repositoryTerm(v))
+	prepare := func(rules []*Rule, input object) readyQuery {
 		prepared, err := engine.prepare(b.Context(), rules)
 		if err != nil {
 			b.Fatal(err)
 		}
 		return readyQuery{prepared, ast.NewObject(input...)}
 	}
-	queries := []readyQuery{prepare(finding.ScopeRepository, base)}
-	builder := &imageTerms{engine: engine, graph: g, release: j.settings.ReleaseTagsRegexp(), words: map[string]*ast.Term{}}
+	queries := []readyQuery{prepare(engine.rulesOf(finding.ScopeRepository), base)}
+	builder := engine.newImageTerms(v)
 	for page := range slices.Chunk(r.Images, pageSize) {
-		terms := make([]*ast.Term, len(page))
+		built := make([]builtImage, len(page))
 		for i := range page {
-			terms[i] = builder.term(&page[i])
+			built[i] = builder.build(&page[i])
 		}
-		queries = append(queries, prepare(finding.ScopeImage, withImages(base, terms)))
+		for selection, rules := range engine.imageRules() {
+			if terms := selection.of(built); len(terms) > 0 {
+				queries = append(queries, prepare(rules, withImages(base, terms)))
+			}
+		}
 	}
 	return queries
 }

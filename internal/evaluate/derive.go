@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
@@ -37,16 +36,22 @@ func (e *Engine) mutabilityTerm(m snapshot.Mutability, settings *config.Effectiv
 	var o object
 	o.text("setting", m.Setting)
 	o.texts("exclusions", m.Exclusions)
-	release, err := tagpattern.Regexp(settings.Settings.ReleaseTags)
-	if err != nil {
-		o.set("release_tags", decision{"unknown", "", err.Error()}.term())
-	} else {
-		o.set("release_tags", immutable(m, release).term())
-	}
-	o.set("all_tags", immutable(m, tagpattern.Wildcard("*")).term())
+	release, all := immutableTags(m, settings)
+	o.set("release_tags", release.term())
+	o.set("all_tags", all.term())
 	term := o.term()
 	e.mutability.Store(key, term)
 	return term
+}
+
+// immutableTags decides for release tags and for all tags.
+func immutableTags(m snapshot.Mutability, settings *config.Effective) (release, all decision) {
+	all = immutable(m, tagpattern.Wildcard("*"))
+	pattern, err := tagpattern.Regexp(settings.Settings.ReleaseTags)
+	if err != nil {
+		return decision{"unknown", "", err.Error()}, all
+	}
+	return immutable(m, pattern), all
 }
 
 // immutable decides whether every tag of a pattern is immutable. Exclusion
@@ -105,25 +110,20 @@ func (e *Engine) replicas(reg *snapshot.Registry, r *snapshot.Repository, settin
 			found = append(found, rule.Destinations...)
 		}
 	}
-	return list(found, func(d snapshot.ReplicationDestination) *ast.Term {
-		var o object
-		o.text("account", d.Account)
-		o.text("region", d.Region)
-		o.text("exposure", string(e.whose(d.Account, r.Account, settings)))
-		return o.term()
-	})
+	return list(found, func(d snapshot.ReplicationDestination) *ast.Term { return e.destinationTerm(d, r.Account, settings) })
 }
 
 // whose says how far another account is from the own one.
 func (e *Engine) whose(account, own string, settings *config.Effective) access.Exposure {
 	_, member := e.members[account]
 	_, trusted := settings.Settings.TrustedAccounts[account]
+	_, vendor := settings.Settings.VendorAccounts[account]
 	switch {
 	case account == own:
 		return access.ExposureOwn
 	case member:
 		return access.ExposureInside
-	case trusted:
+	case trusted || vendor:
 		return access.ExposureTrusted
 	case e.members == nil && !e.organization.None:
 		return access.ExposureUnknown
@@ -147,26 +147,6 @@ func templateFor(reg *snapshot.Registry, name string) string {
 	return best
 }
 
-// lifecycleFields adds the lifecycle policy and what it does.
-func (e *Engine) lifecycleFields(o *object, r *snapshot.Repository, settings *config.Effective) {
-	var term object
-	term.flag("present", r.Lifecycle != "")
-	term.text("text", r.Lifecycle)
-	policy, problems := parseLifecycle(r.Lifecycle)
-	term.flag("valid", policy != nil)
-	term.texts("problems", problems)
-	var rules []lifecycle.Rule
-	if policy != nil {
-		rules = policy.Rules
-	}
-	term.set("rules", list(rules, lifecycleRuleTerm))
-	o.set("lifecycle", term.term())
-	o.set("lifecycle_baseline", list(e.baseline(policy, r.Lifecycle, settings), baseline.term))
-	if e.previews && r.Gap(snapshot.NeedImages) == nil && policy != nil {
-		o.set("lifecycle_preview", previewTerm(policy, r.Images, e.options.Clock))
-	}
-}
-
 // parseLifecycle returns nil and what is wrong for a policy that AWS would
 // not take, or nil and nothing where there is none.
 func parseLifecycle(text string) (*lifecycle.Policy, []string) {
@@ -182,19 +162,6 @@ func parseLifecycle(text string) (*lifecycle.Policy, []string) {
 		return nil, []string{err.Error()}
 	}
 	return policy, nil
-}
-
-func lifecycleRuleTerm(rule lifecycle.Rule) *ast.Term {
-	var o object
-	o.number("priority", int64(rule.Priority))
-	o.text("description", rule.Description)
-	o.text("tag_status", rule.Selection.TagStatus)
-	o.texts("tag_prefixes", rule.Selection.TagPrefixes)
-	o.texts("tag_patterns", rule.Selection.TagPatterns)
-	o.text("count_type", rule.Selection.CountType)
-	o.number("count", int64(rule.Selection.CountNumber))
-	o.text("action", rule.Action.Type)
-	return o.term()
 }
 
 // baseline is one demand of the configuration on lifecycle policies, and
@@ -258,29 +225,4 @@ func (e *Engine) baseline(policy *lifecycle.Policy, text string, settings *confi
 func (b *baseline) decide(coverage lifecycle.Coverage, maxDays int) {
 	b.Expires, b.Example, b.Reason = coverage.Answer, coverage.Example, coverage.Reason
 	b.WithinDays = maxDays == 0 || coverage.MaxCount == 0 && coverage.MaxDays <= maxDays
-}
-
-func previewTerm(policy *lifecycle.Policy, images []snapshot.Image, at time.Time) *ast.Term {
-	candidates := make([]lifecycle.Image, len(images))
-	for i := range images {
-		image := &images[i]
-		candidates[i] = lifecycle.Image{
-			Digest: image.Digest, Tags: image.Tags, PushedAt: image.PushedAt, LastPulledAt: image.LastPulledAt,
-			LastActivatedAt: image.LastActivatedAt, LastArchivedAt: image.LastArchivedAt,
-			SizeBytes: image.SizeBytes, Status: image.Status, Index: image.Kind == snapshot.KindIndex,
-		}
-		if image.Children != nil {
-			candidates[i].Children = []string{}
-			for _, child := range image.Children {
-				candidates[i].Children = append(candidates[i].Children, child.Digest)
-			}
-		}
-	}
-	result := policy.Simulate(candidates, at)
-	var o object
-	o.number("expires", int64(len(result.Expired)))
-	o.number("archives", int64(len(result.Archived)))
-	o.number("bytes", result.FreedBytes)
-	o.number("undecided", int64(result.Undecided))
-	return o.term()
 }

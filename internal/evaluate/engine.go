@@ -13,6 +13,7 @@ package evaluate
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -46,6 +47,7 @@ type Engine struct {
 	options  Options
 	config   *config.Config
 	rules    []*Rule // those that may run somewhere
+	chosenBy string  // the framework that rules were chosen by
 	digest   string
 	needs    snapshot.Needs
 	previews bool // some rule sees what lifecycle policies would do
@@ -61,6 +63,8 @@ type Engine struct {
 	registries sync.Map // *snapshot.Registry → *ast.Term
 	mutability sync.Map // → *ast.Term
 	baselines  sync.Map // → []baseline
+	lifecycles sync.Map // → *lifecycleKnowledge
+	classes    sync.Map // *config.Effective → []retention.Class
 	failures   atomic.Int64
 	table      table
 }
@@ -70,7 +74,7 @@ func New(rules *Rules, c *config.Config, o Options) (*Engine, error) {
 	if o.TimeLimit == 0 {
 		o.TimeLimit = DefaultTimeLimit
 	}
-	e := &Engine{options: o, config: c, digest: rules.digest, needs: snapshot.Needs{}, now: number(o.Clock.UnixNano())}
+	e := &Engine{options: o, config: c, digest: rules.digest, chosenBy: rules.Framework, needs: snapshot.Needs{}, now: number(o.Clock.UnixNano())}
 	for _, rule := range rules.All {
 		if c.MayRun(rule.ID, !rule.Optional) {
 			e.rules = append(e.rules, rule)
@@ -99,6 +103,9 @@ func (e *Engine) Needs() snapshot.Needs { return e.needs }
 
 // Digest identifies the rules: "sha256:<64 hex>" of their sources.
 func (e *Engine) Digest() string { return e.digest }
+
+// Framework is the catalogue of controls that rules were chosen by, or empty.
+func (e *Engine) Framework() string { return e.chosenBy }
 
 // Clock is the moment that rules judge by.
 func (e *Engine) Clock() time.Time { return e.options.Clock }
@@ -147,7 +154,7 @@ func (e *Engine) Registry(ctx context.Context, r *snapshot.Registry) ([]finding.
 	if err != nil {
 		return nil, err
 	}
-	if err := j.run(ctx, finding.ScopeRegistry, base); err != nil {
+	if err := j.run(ctx, e.rulesOf(finding.ScopeRegistry), base); err != nil {
 		return nil, err
 	}
 	return j.finish(), nil
@@ -155,7 +162,6 @@ func (e *Engine) Registry(ctx context.Context, r *snapshot.Registry) ([]finding.
 
 // Repository judges a repository and its images. The error is that ctx ended.
 func (e *Engine) Repository(ctx context.Context, reg *snapshot.Registry, r *snapshot.Repository) ([]finding.Finding, error) {
-	e.table.addRepository(e, r)
 	settings := e.config.For(resource(r))
 	j := &judgement{engine: e, target: r.Target, repository: r, settings: settings, gap: func(n snapshot.Need) *snapshot.Gap {
 		if gap := r.Gap(n); gap != nil {
@@ -163,41 +169,66 @@ func (e *Engine) Repository(ctx context.Context, reg *snapshot.Registry, r *snap
 		}
 		return reg.Gap(n)
 	}}
+	v := e.view(reg, r, settings)
+	e.table.addRepository(e, v)
 	if gap := r.Gap(snapshot.NeedTags); gap != nil && e.config.TagsDecide(resource(r)) {
 		j.undecided(gap)
 		return j.finish(), nil
 	}
-	g := newGraph(r.Images)
 	base, err := j.base(e.registryValue(reg))
 	if err != nil {
 		return nil, err
 	}
-	base.set("repository", e.repositoryTerm(reg, r, settings, g))
-	if err := j.run(ctx, finding.ScopeRepository, base); err != nil {
+	base.set("repository", e.repositoryTerm(v))
+	if err := j.run(ctx, e.rulesOf(finding.ScopeRepository), base); err != nil {
 		return nil, err
 	}
-	if err := j.runImages(ctx, base, r.Images, g); err != nil {
+	if err := j.runImages(ctx, base, v); err != nil {
 		return nil, err
 	}
 	return j.finish(), nil
 }
 
 // runImages judges the images page by page.
-func (j *judgement) runImages(ctx context.Context, base object, images []snapshot.Image, g *graph) error {
+func (j *judgement) runImages(ctx context.Context, base object, v *view) error {
+	images := v.repository.Images
 	if len(images) == 0 { // what cannot be told is said without a page, too
-		return j.run(ctx, finding.ScopeImage, withImages(base, nil))
+		return j.run(ctx, j.engine.rulesOf(finding.ScopeImage), withImages(base, nil))
 	}
-	builder := &imageTerms{engine: j.engine, graph: g, release: j.settings.ReleaseTagsRegexp(), words: map[string]*ast.Term{}}
+	builder := j.engine.newImageTerms(v)
 	for page := range slices.Chunk(images, pageSize) {
-		terms := make([]*ast.Term, len(page))
+		built := make([]builtImage, len(page))
 		for i := range page {
-			terms[i] = builder.term(&page[i])
+			built[i] = builder.build(&page[i])
 		}
-		if err := j.run(ctx, finding.ScopeImage, withImages(base, terms)); err != nil {
-			return err
+		for selection, rules := range j.engine.imageRules() {
+			terms := selection.of(built)
+			if len(terms) == 0 {
+				continue
+			}
+			if err := j.run(ctx, rules, withImages(base, terms)); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// rulesOf are the rules of a scope.
+func (e *Engine) rulesOf(scope finding.Scope) []*Rule {
+	return slices.DeleteFunc(slices.Clone(e.rules), func(r *Rule) bool { return r.Scope != scope })
+}
+
+// imageRules yields the image rules by the images that they are about.
+func (e *Engine) imageRules() iter.Seq2[Selection, []*Rule] {
+	return func(yield func(Selection, []*Rule) bool) {
+		for _, selection := range Selections() {
+			rules := slices.DeleteFunc(e.rulesOf(finding.ScopeImage), func(r *Rule) bool { return r.Images != selection })
+			if len(rules) > 0 && !yield(selection, rules) {
+				return
+			}
+		}
+	}
 }
 
 func withImages(base object, images []*ast.Term) object {
@@ -211,7 +242,7 @@ func (e *Engine) registryValue(r *snapshot.Registry) *ast.Term {
 	if known, ok := e.registries.Load(r); ok {
 		return known.(*ast.Term)
 	}
-	term := registryTerm(r, func(n snapshot.Need) bool { return e.needs[n] && r.Gap(n) == nil })
+	term := e.registryTerm(r)
 	e.registries.Store(r, term)
 	return term
 }

@@ -142,33 +142,3 @@ func TestOrganizationScope(t *testing.T) {
 		t.Log(findings, err) // a rule that needs nothing that was not read still runs
 	}
 }
-
-// Tags and use are inherited from an index, vulnerabilities from its children.
-func TestImageGraph(t *testing.T) {
-	pulled := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
-	images := []snapshot.Image{
-		{Digest: "index", Tags: []string{"1.0.0"}, Kind: snapshot.KindIndex, LastPulledAt: pulled, Children: []snapshot.Child{{Digest: "amd", Platform: "linux/amd64"}, {Digest: "arm", Platform: "linux/arm64"}, {Digest: "provenance", Attestation: true}}},
-		{Digest: "amd", Kind: snapshot.KindImage, Scan: &snapshot.Scan{Status: "COMPLETE", Counts: map[string]int{"HIGH": 2, "LOW": 1}}},
-		{Digest: "arm", Kind: snapshot.KindImage, Scan: &snapshot.Scan{Status: "COMPLETE", Counts: map[string]int{"HIGH": 1, "LOW": 5}}},
-	}
-	g := newGraph(images)
-	scan, unknown := g.scan(&images[0])
-	if unknown != "" || scan.Counts["HIGH"] != 2 || scan.Counts["LOW"] != 5 {
-		t.Errorf("the index has %+v %s", scan, unknown)
-	}
-	if got := g.lastPull(&images[1]); !got.Equal(pulled) {
-		t.Errorf("the child was last pulled at %s", got)
-	}
-	images[2].Scan.Status = "PENDING"
-	if scan, unknown := g.scan(&images[0]); !strings.Contains(unknown, "linux/arm64") || scan.Counts["HIGH"] != 2 {
-		t.Errorf("with one child pending the index has %+v %q", scan, unknown)
-	}
-	images[0].Children = append(images[0].Children, snapshot.Child{Digest: "gone"})
-	if _, unknown := g.scan(&images[0]); !strings.Contains(unknown, "gone") {
-		t.Errorf("with a child missing: %q", unknown)
-	}
-	images[0].Children = nil
-	if _, unknown := g.scan(&images[0]); !strings.Contains(unknown, "manifest of this index was not read") {
-		t.Errorf("without its manifest: %q", unknown)
-	}
-}

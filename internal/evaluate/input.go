@@ -13,78 +13,6 @@ import (
 // The builders below follow policies/schema/input.v1.json, which describes
 // each field. A document that was not read is left out.
 
-func registryTerm(r *snapshot.Registry, read func(snapshot.Need) bool) *ast.Term {
-	var o object
-	o.text("account", r.Account)
-	o.text("account_name", r.AccountName)
-	o.text("region", r.Region)
-	o.text("partition", r.Partition)
-	if read(snapshot.NeedRegistryPolicy) {
-		var policy object
-		policy.flag("present", r.Policy != "")
-		policy.text("text", r.Policy)
-		o.set("policy", policy.term())
-	}
-	if s := r.Scanning; s != nil && read(snapshot.NeedRegistryScanning) {
-		var scanning object
-		scanning.text("type", s.Type)
-		scanning.set("rules", list(s.Rules, func(rule snapshot.ScanningRule) *ast.Term {
-			var o object
-			o.text("frequency", rule.Frequency)
-			o.texts("filters", rule.Filters)
-			return o.term()
-		}))
-		o.set("scanning", scanning.term())
-	}
-	if read(snapshot.NeedReplication) {
-		o.set("replication", list(r.Replication, replicationTerm))
-	}
-	if read(snapshot.NeedPullThroughCache) {
-		o.set("pull_through_cache", list(r.PullThroughCache, cacheRuleTerm))
-	}
-	if read(snapshot.NeedCreationTemplates) {
-		o.set("creation_templates", list(r.CreationTemplates, templateTerm))
-	}
-	if read(snapshot.NeedAccountSettings) {
-		o.set("settings", textMap(r.Settings))
-	}
-	return o.term()
-}
-
-func replicationTerm(rule snapshot.ReplicationRule) *ast.Term {
-	var o object
-	o.set("destinations", list(rule.Destinations, func(d snapshot.ReplicationDestination) *ast.Term {
-		var o object
-		o.text("account", d.Account)
-		o.text("region", d.Region)
-		return o.term()
-	}))
-	o.texts("prefixes", rule.Prefixes)
-	return o.term()
-}
-
-func cacheRuleTerm(rule snapshot.PullThroughCacheRule) *ast.Term {
-	var o object
-	o.text("prefix", rule.Prefix)
-	o.text("upstream", rule.Upstream)
-	o.text("upstream_url", rule.UpstreamURL)
-	o.text("upstream_prefix", rule.UpstreamPrefix)
-	o.text("credential_arn", rule.CredentialARN)
-	return o.term()
-}
-
-func templateTerm(template snapshot.CreationTemplate) *ast.Term {
-	var o object
-	o.text("prefix", template.Prefix)
-	o.texts("applied_for", template.AppliedFor)
-	o.text("mutability", template.Mutability.Setting)
-	o.set("encryption", encryptionTerm(template.Encryption))
-	o.flag("has_policy", template.Policy != "")
-	o.flag("has_lifecycle", template.Lifecycle != "")
-	o.set("tags", textMap(template.Tags))
-	return o.term()
-}
-
 func encryptionTerm(e snapshot.Encryption) *ast.Term {
 	var o object
 	o.text("type", e.Type)
@@ -102,7 +30,8 @@ func organizationTerm(organization snapshot.Organization) *ast.Term {
 
 // repositoryTerm builds what rules see of a repository. What takes tested Go
 // to know (who can do what, what a lifecycle policy does) stands in it as data.
-func (e *Engine) repositoryTerm(reg *snapshot.Registry, r *snapshot.Repository, settings *config.Effective, g *graph) *ast.Term {
+func (e *Engine) repositoryTerm(v *view) *ast.Term {
+	reg, r, settings := v.registry, v.repository, v.settings
 	read := func(n snapshot.Need) bool { return e.needs[n] && r.Gap(n) == nil }
 	readRegistry := func(n snapshot.Need) bool { return e.needs[n] && reg.Gap(n) == nil }
 	var o object
@@ -122,11 +51,11 @@ func (e *Engine) repositoryTerm(reg *snapshot.Registry, r *snapshot.Repository, 
 	if readRegistry(snapshot.NeedReplication) {
 		o.set("replicas", e.replicas(reg, r, settings))
 	}
-	if read(snapshot.NeedPolicy) {
-		e.accessFields(&o, reg, r, settings)
+	if v.access != nil {
+		accessFields(&o, v)
 	}
 	if read(snapshot.NeedLifecycle) {
-		e.lifecycleFields(&o, r, settings)
+		e.lifecycleFields(&o, v)
 	}
 	if read(snapshot.NeedTags) {
 		o.set("tags", textMap(r.Tags))
@@ -139,34 +68,40 @@ func (e *Engine) repositoryTerm(reg *snapshot.Registry, r *snapshot.Repository, 
 		o.set("scanning", scanning.term())
 	}
 	if read(snapshot.NeedImages) {
-		o.set("stats", statsTerm(r.Images, g))
+		e.imageFields(&o, v)
 	}
 	return o.term()
 }
 
+// imageFields adds sums over the images and what they cost.
+func (e *Engine) imageFields(o *object, v *view) {
+	s := e.sum(v)
+	o.set("stats", s.term(len(v.repository.Images), e.needs[snapshot.NeedImageGraph]))
+	var cost object
+	cost.amount("monthly", s.monthly)
+	cost.amount("unused_monthly", s.unusedMonthly)
+	if v.preview != nil {
+		cost.amount("freed_monthly", v.preview.freedMonthly(v.repository, v.settings.Settings.Prices))
+	}
+	o.set("cost", cost.term())
+}
+
 // accessFields adds who can do what.
-func (e *Engine) accessFields(o *object, reg *snapshot.Registry, r *snapshot.Repository, settings *config.Effective) {
-	documents := access.Documents{RepositoryPolicy: r.Policy}
-	if gap := reg.Gap(snapshot.NeedRegistryPolicy); gap != nil {
-		documents.RegistryUnread = gap.Code + ": " + gap.Message
-	}
-	if e.needs[snapshot.NeedRegistryPolicy] {
-		documents.RegistryPolicy = reg.Policy
-		documents.RegistryScope = reg.Settings["REGISTRY_POLICY_SCOPE"]
-	}
-	context := e.accessContext(r, settings)
-	analysis := access.Analyze(documents, context)
+func accessFields(o *object, v *view) {
+	r, settings, analysis := v.repository, v.settings, &v.access.Analysis
 	var policy object
 	policy.flag("present", r.Policy != "")
 	policy.text("text", r.Policy)
 	policy.texts("problems", analysis.Problems)
+	statements, _ := access.Statements(r.Policy) // what is wrong stands in problems
+	policy.set("statements", list(statements, statementTerm))
 	o.set("policy", policy.term())
 	o.text("exposure", string(analysis.Exposure))
 	o.set("access", list(analysis.Grants, grantTerm))
 
 	readers := slices.DeleteFunc(slices.Clone(settings.Settings.ReaderAccounts), func(account string) bool { return account == r.Account })
 	o.set("readers", list(readers, func(account string) *ast.Term {
-		verdict := access.CanPull(documents, context, account)
+		verdict := access.CanPull(v.access.documents, v.access.context, account)
 		var reader object
 		reader.text("account", account)
 		reader.text("answer", verdict.Answer)
@@ -175,12 +110,34 @@ func (e *Engine) accessFields(o *object, reg *snapshot.Registry, r *snapshot.Rep
 	}))
 }
 
-func (e *Engine) accessContext(r *snapshot.Repository, settings *config.Effective) access.Context {
+// accessContext is where a repository stands, or with an empty name the registry.
+func (e *Engine) accessContext(target snapshot.Target, repository string, settings *config.Effective) access.Context {
 	return access.Context{
-		Partition: r.Partition, Account: r.Account, Region: r.Region, Repository: r.Name,
+		Partition: target.Partition, Account: target.Account, Region: target.Region, Repository: repository,
 		OrganizationID: e.organization.ID, NoOrganization: e.organization.None,
-		Members: e.members, Trusted: settings.Settings.TrustedAccounts,
+		Members: e.members, Trusted: settings.Settings.TrustedAccounts, Vendors: settings.Settings.VendorAccounts,
 	}
+}
+
+func statementTerm(s access.Statement) *ast.Term {
+	var o object
+	o.text("id", s.ID)
+	o.text("effect", s.Effect)
+	o.texts("actions", s.Actions)
+	o.flag("not_action", s.NotAction)
+	o.texts("inert", s.Inert)
+	o.texts("wildcards", s.Wildcards)
+	o.set("principals", list(s.Principals, func(p access.StatementPrincipal) *ast.Term {
+		var o object
+		o.text("type", p.Type)
+		o.text("value", p.Value)
+		o.text("kind", p.Kind)
+		o.text("account", p.Account)
+		return o.term()
+	}))
+	o.flag("not_principal", s.NotPrincipal)
+	o.texts("conditions", s.Conditions)
+	return o.term()
 }
 
 func grantTerm(g access.Grant) *ast.Term {

@@ -50,12 +50,12 @@ func (j *judgement) base(registry *ast.Term) (object, error) {
 	return base, nil
 }
 
-// run evaluates the rules of a scope whose documents were read, and says of
-// the others, once, that they cannot tell.
-func (j *judgement) run(ctx context.Context, scope finding.Scope, input object) error {
+// run evaluates those of the rules whose documents were read, and says of the
+// others, once, that they cannot tell.
+func (j *judgement) run(ctx context.Context, rules []*Rule, input object) error {
 	var ready []*Rule
-	for _, rule := range j.engine.rules {
-		if rule.Scope != scope || !j.settings.Enabled(rule.ID, !rule.Optional) {
+	for _, rule := range rules {
+		if !j.settings.Enabled(rule.ID, !rule.Optional) {
 			continue
 		}
 		if gap := j.missing(rule); gap != nil {

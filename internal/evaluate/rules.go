@@ -26,6 +26,9 @@ type Rule struct {
 	// Needs must have been read for the rule to run; Uses it copes without.
 	Needs, Uses []snapshot.Need
 
+	// Images are those that an image rule is about.
+	Images Selection
+
 	module   *ast.Module
 	name     string // the last part of its package
 	deny     bool   // it defines deny, or unknown, or both
@@ -42,6 +45,35 @@ type Rules struct {
 	All     []*Rule // by id
 	library []*ast.Module
 	digest  string
+	// Framework is the catalogue of controls to which all of them answer, empty
+	// where they were not chosen by one.
+	Framework string
+}
+
+// Frameworks are the catalogues that rules map to, sorted.
+func (r *Rules) Frameworks() []string {
+	names := map[string]bool{}
+	for _, rule := range r.All {
+		for name := range rule.Frameworks {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(keys(names))
+}
+
+// OfFramework returns the rules that answer to a control of the catalogue. Those
+// that are off by default are on then: who asks for the catalogue asks for them.
+func (r *Rules) OfFramework(name string) *Rules {
+	chosen := &Rules{library: r.library, digest: r.digest, Framework: name}
+	for _, rule := range r.All {
+		if len(rule.Frameworks[name]) == 0 {
+			continue
+		}
+		on := *rule
+		on.Optional = false
+		chosen.All = append(chosen.All, &on)
+	}
+	return chosen
 }
 
 // LoadRules reads the default rules and those in the given files and folders.
@@ -235,7 +267,7 @@ func (m *metadata) require(holds bool, problem string) {
 	}
 }
 
-var metadataKeys = []string{"id", "severity", "scope", "needs", "uses", "why", "remediation", "enabled", "frameworks"}
+var metadataKeys = []string{"id", "severity", "scope", "needs", "uses", "images", "why", "remediation", "enabled", "frameworks"}
 
 func (m *metadata) fill(rule *Rule) {
 	for _, key := range slices.Sorted(keys(m.custom)) {
@@ -255,6 +287,7 @@ func (m *metadata) fill(rule *Rule) {
 		m.require(slices.Contains(scopes, scope), fmt.Sprintf("custom.scope %q is not known: use one of %s", scope, strings.Join(scopes, ", ")))
 		rule.Scope = finding.Scope(scope)
 	}
+	rule.Images = m.selection(rule.Scope)
 	rule.Needs, rule.Uses = m.needs("needs"), m.needs("uses")
 	if rule.Scope == finding.ScopeImage && !slices.Contains(rule.Needs, snapshot.NeedImages) {
 		rule.Needs = append(rule.Needs, snapshot.NeedImages)

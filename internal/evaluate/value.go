@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -23,6 +24,11 @@ func (o *object) texts(key string, v []string) { o.set(key, texts(v)) }
 func (o *object) flag(key string, value bool)  { o.set(key, ast.InternedTerm(value)) }
 func (o *object) number(key string, value int64) {
 	o.set(key, number(value))
+}
+
+// amount is a sum of money, to a hundredth of a cent.
+func (o *object) amount(key string, value float64) {
+	o.set(key, ast.NumberTerm(json.Number(strconv.FormatFloat(math.Round(value*1e4)/1e4, 'f', -1, 64))))
 }
 
 // moment is left out where the time is not known.

@@ -26,12 +26,14 @@ func (p *Policy) Describe() []string {
 func (r Rule) name() string { return fmt.Sprintf("rule with priority %d", r.Priority) }
 
 // deed is what a rule does, without saying which tags it selects.
-func (r Rule) deed() string {
+func (r Rule) deed() string { return r.name() + " " + r.effect() }
+
+func (r Rule) effect() string {
 	s := r.Selection
 	if !s.days() {
-		return fmt.Sprintf("%s %s all but the newest %d", r.name(), r.verb(), s.CountNumber)
+		return fmt.Sprintf("%s all but the newest %d", r.verb(), s.CountNumber)
 	}
-	return fmt.Sprintf("%s %s images %s", r.name(), r.verb(), s.age())
+	return fmt.Sprintf("%s images %s", r.verb(), s.age())
 }
 
 func (r Rule) verb() string {

@@ -420,8 +420,7 @@ func kindOf(raw json.RawMessage) string {
 }
 
 // Doubts says what is questionable about a valid policy: what the user guide
-// suggests that ECR does not support, without saying that it is refused, and
-// list entries that no tag can match.
+// suggests that ECR does not support, without saying that it is refused.
 func (p *Policy) Doubts() []string {
 	var doubts []string
 	for _, r := range p.Rules {
@@ -434,11 +433,6 @@ func (p *Policy) Doubts() []string {
 		}
 		if s.StorageClass == Archive && s.CountNumber < minArchiveDays {
 			doubt("archived images stay at least %d days; a policy cannot delete them after %d", minArchiveDays, s.CountNumber)
-		}
-		for _, e := range compileEntries(s) {
-			if _, found, err := tagpattern.Search([]tagpattern.Pattern{e}, func(m []bool) bool { return m[0] }); err == nil && !found {
-				doubt("no tag can match the %q", e.String())
-			}
 		}
 	}
 	return doubts

@@ -124,12 +124,14 @@ type (
 
 // MarshalJSON writes the policy as PutLifecyclePolicy takes it. Parsing the
 // result gives a policy that is [Equal].
-func (p *Policy) MarshalJSON() ([]byte, error) {
+func (p *Policy) MarshalJSON() ([]byte, error) { return json.Marshal(p.document()) }
+
+func (p *Policy) document() document {
 	d := document{Rules: []ruleDocument{}}
 	for _, r := range p.Rules {
 		d.Rules = append(d.Rules, r.document())
 	}
-	return json.Marshal(d)
+	return d
 }
 
 func (r Rule) document() ruleDocument {

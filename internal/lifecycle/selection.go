@@ -34,8 +34,8 @@ func (s ruleSet) all() iter.Seq[int] {
 }
 
 // selector finds the rules that select an image by its tags and storage class.
-// It is made for many images: an entry is tried only on tags with the first and
-// last characters that it asks for.
+// It is made for many images: an entry is tried only on tags with the first
+// character that it asks for, and mostly decided by how the tag begins and ends.
 type selector struct {
 	archive  ruleSet // rules for archived images; the others are for standard storage
 	any      ruleSet
@@ -50,9 +50,29 @@ type selector struct {
 type entry struct {
 	pattern tagpattern.Pattern
 	rule    int
-	last    byte // the last character of a tag that it matches; 0 if it may be any
-	alone   bool // the list has no other element
-	matched int  // the last image with a tag that it matches
+	head    string // how each tag that it matches begins
+	tail    string // and how it ends, without overlap
+	inner   bool   // more than head and tail decides
+	alone   bool   // the list has no other element
+	matched int    // the last image with a tag that it matches
+}
+
+// newEntry takes an entry of the rule's tag list as it was written.
+func newEntry(rule int, text string, pattern tagpattern.Pattern, isPrefix bool) entry {
+	if isPrefix {
+		return entry{rule: rule, pattern: pattern, head: text}
+	}
+	head, rest, wild := strings.Cut(text, "*")
+	if !wild {
+		return entry{rule: rule, pattern: pattern, head: text, inner: true}
+	}
+	tail := rest[strings.LastIndexByte(rest, '*')+1:]
+	return entry{rule: rule, pattern: pattern, head: head, tail: tail, inner: tail != rest}
+}
+
+func (e *entry) matches(tag string) bool {
+	return len(tag) >= len(e.head)+len(e.tail) && strings.HasPrefix(tag, e.head) && strings.HasSuffix(tag, e.tail) &&
+		(!e.inner || e.pattern.Match(tag))
 }
 
 // tagList is where the entries of a rule stand.
@@ -79,22 +99,24 @@ func newSelector(p *Policy) *selector {
 func (s *selector) addList(rule int, selection Selection) {
 	patterns, first := compileEntries(selection), len(s.entries)
 	for i, pattern := range patterns {
-		number := int32(len(s.entries))
-		s.entries = append(s.entries, entry{pattern: pattern, rule: rule, alone: len(patterns) == 1})
-		text := selection.entries()[i]
-		if text != "" && len(selection.TagPatterns) > 0 && !strings.HasSuffix(text, "*") {
-			s.entries[number].last = text[len(text)-1]
-		}
-		if text != "" && text[0] != '*' {
-			s.byFirst[text[0]] = append(s.byFirst[text[0]], number)
-			continue
-		}
-		for c := range s.byFirst {
-			s.byFirst[c] = append(s.byFirst[c], number)
-		}
+		e := newEntry(rule, selection.entries()[i], pattern, len(selection.TagPrefixes) > 0)
+		e.alone = len(patterns) == 1
+		s.add(e)
 	}
 	if len(patterns) > 1 {
 		s.lists = append(s.lists, tagList{rule: rule, first: first, end: len(s.entries)})
+	}
+}
+
+func (s *selector) add(e entry) {
+	number := int32(len(s.entries))
+	s.entries = append(s.entries, e)
+	if e.head != "" {
+		s.byFirst[e.head[0]] = append(s.byFirst[e.head[0]], number)
+		return
+	}
+	for c := range s.byFirst {
+		s.byFirst[c] = append(s.byFirst[c], number)
 	}
 }
 
@@ -127,7 +149,7 @@ func (s *selector) match(tag string) (set ruleSet) {
 	}
 	for _, number := range s.byFirst[tag[0]] {
 		e := &s.entries[number]
-		if e.last != 0 && e.last != tag[len(tag)-1] || !e.pattern.Match(tag) {
+		if !e.matches(tag) {
 			continue
 		}
 		e.matched = s.image

@@ -2,8 +2,11 @@ package lifecycle
 
 import (
 	"cmp"
+	"encoding/binary"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -41,17 +44,21 @@ type Result struct {
 	Rules    []RuleResult `json:"rules"`    // in the order of the policy
 	Expired  []string     `json:"expired"`  // digests, sorted
 	Archived []string     `json:"archived"` // digests, sorted
+	// UndecidedDigests, sorted, are the images of which it cannot be said
+	// whether they would be acted on: untagged ones that may be children of an
+	// index whose manifest was not read, and those without a time that the
+	// rule needs. They are in neither list.
+	UndecidedDigests []string `json:"undecided"`
 	// FreedBytes is the size of the expired images. Layers that images share
 	// are counted for each of them, so it is an upper bound. An index counts
 	// nothing: what AWS gives as its size is that of its largest child, which
 	// outlives it.
 	FreedBytes    int64 `json:"bytes"`
-	ArchivedBytes int64 `json:"archived_bytes"` // the same for the archived images
-	// Undecided is the number of images of which it cannot be said whether
-	// they would be acted on: untagged ones that may be children of an index
-	// whose manifest was not read, and those without a time that the rule
-	// needs. They are in neither list.
-	Undecided int `json:"undecided"`
+	ArchivedBytes int64 `json:"-"` // the same for the archived images
+	Undecided     int   `json:"-"` // the number of UndecidedDigests
+	// Images is what happens to each image, in the order in which the images
+	// were given.
+	Images []ImageResult `json:"-"`
 }
 
 // RuleResult is one rule's part. Selected is the sum of the other counts.
@@ -60,10 +67,34 @@ type RuleResult struct {
 	Selected         int   `json:"selected"`            // images matched by tags and storage class
 	Acted            int   `json:"acted"`               // expired or archived by this rule
 	KeptByHigherRule int   `json:"kept_by_higher_rule"` // governed by an earlier rule, acted on or not
-	KeptYoung        int   `json:"kept_young"`          // within the number or the age
 	KeptByIndex      int   `json:"kept_by_index"`       // beyond the limit, but a child of an index
-	Undecided        int   `json:"undecided"`
-	Bytes            int64 `json:"bytes"` // of the images acted on, as in Result
+	Young            int   `json:"young"`               // within the number or the age
+	Undecided        int   `json:"-"`
+	Bytes            int64 `json:"-"` // of the images acted on, as in Result
+}
+
+// ImageResult is what one evaluation does to one image, and by which rule.
+type ImageResult struct {
+	Rule    int // priority of the rule that governs the image; 0 when none selects it
+	Effect  Effect
+	InIndex bool // an index of the repository refers to it
+}
+
+// Effect is what a policy does to an image.
+type Effect uint8
+
+// The effects.
+const (
+	Ungoverned  Effect = iota // no rule selects the image
+	Young                     // within the number or the age of its rule
+	KeptByIndex               // beyond the limit of its rule, but a child of an index
+	Undecided                 // see Result.UndecidedDigests
+	Expires
+	Archives
+)
+
+func (e Effect) String() string {
+	return [...]string{"no rule selects it", "young", "kept by an index", "undecided", "expires", "archived"}[e]
 }
 
 // Simulate evaluates the policy once, at the given time, as ECR does: every
@@ -91,9 +122,38 @@ func (p *Policy) Simulate(images []Image, at time.Time) Result {
 	for i := range images {
 		s.evaluate(i)
 	}
-	slices.Sort(s.result.Expired)
-	slices.Sort(s.result.Archived)
+	sortDigests(s.result.Expired)
+	sortDigests(s.result.Archived)
+	sortDigests(s.result.UndecidedDigests)
+	s.result.Undecided = len(s.result.UndecidedDigests)
 	return s.result
+}
+
+// sortDigests is slices.Sort for what are mostly SHA-256 digests: their first
+// eight digits nearly always tell which comes first.
+func sortDigests(digests []string) {
+	const algorithm, digits = "sha256:", 8
+	type keyed struct {
+		key    uint64
+		digest string
+	}
+	list := make([]keyed, len(digests))
+	for i, digest := range digests {
+		if len(digest) < len(algorithm)+digits || !strings.HasPrefix(digest, algorithm) {
+			slices.Sort(digests)
+			return
+		}
+		list[i] = keyed{binary.BigEndian.Uint64([]byte(digest[len(algorithm):][:digits])), digest}
+	}
+	slices.SortFunc(list, func(a, b keyed) int {
+		if a.key != b.key {
+			return cmp.Compare(a.key, b.key)
+		}
+		return strings.Compare(a.digest, b.digest)
+	})
+	for i := range list {
+		digests[i] = list[i].digest
+	}
 }
 
 // simulation is one evaluation.
@@ -104,9 +164,12 @@ type simulation struct {
 	parents parents
 	result  Result
 
+	atNanoseconds int64 // since 1970
+
 	// By image:
 	selected []ruleSet // the rules that select it
 	held     []holders
+	age      []age
 	place    []int32 // in the order in which rules with a number see it, youngest first
 	timeless int32   // the images in the first places have no time: they may be of any age
 
@@ -122,20 +185,44 @@ type cut struct {
 
 func newSimulation(p *Policy, images []Image, at time.Time) *simulation {
 	s := &simulation{
-		policy: p, images: images, at: at, parents: findParents(images),
+		policy: p, images: images, at: at, atNanoseconds: at.UnixNano(), parents: findParents(images),
 		selected: make([]ruleSet, len(images)), held: make([]holders, len(images)), place: make([]int32, len(images)),
-		cuts:   make([]cut, len(p.Rules)),
-		result: Result{Rules: make([]RuleResult, len(p.Rules)), Expired: []string{}, Archived: []string{}},
+		age:  make([]age, len(images)),
+		cuts: make([]cut, len(p.Rules)),
+		result: Result{
+			Rules: make([]RuleResult, len(p.Rules)), Images: make([]ImageResult, len(images)),
+			Expired: []string{}, Archived: []string{}, UndecidedDigests: []string{},
+		},
 	}
 	for i, r := range p.Rules {
 		s.result.Rules[i].Priority = r.Priority
 	}
-	selector := newSelector(p)
-	for i := range images {
-		s.selected[i] = selector.rules(images[i].Tags, images[i].Status == statusArchived)
-		s.held[i] = s.parents.holds[images[i].Digest]
-	}
+	s.look()
 	return s
+}
+
+// imagesAtOnce is how many images are worth a goroutine.
+const imagesAtOnce = 20_000
+
+// look notes what depends on one image alone. In a large repository that is
+// most of the work, and all of the waiting for memory.
+func (s *simulation) look() {
+	workers := min(runtime.GOMAXPROCS(0), 1+len(s.images)/imagesAtOnce)
+	var group sync.WaitGroup
+	for worker := range workers {
+		from, end := worker*len(s.images)/workers, (worker+1)*len(s.images)/workers
+		group.Go(func() { s.lookAt(from, end) })
+	}
+	group.Wait()
+}
+
+func (s *simulation) lookAt(from, end int) {
+	selector := newSelector(s.policy)
+	for i := from; i < end; i++ {
+		s.selected[i] = selector.rules(s.images[i].Tags, s.images[i].Status == statusArchived)
+		s.held[i] = s.parents.of(s.images[i].Digest)
+		s.age[i] = s.ageOf(i)
+	}
 }
 
 // age is an image with the moment from which its age counts.
@@ -145,17 +232,22 @@ type age struct {
 	known bool
 }
 
+func (s *simulation) ageOf(image int) age {
+	t := s.since(&s.images[image])
+	if t.IsZero() {
+		return age{image: int32(image)}
+	}
+	return age{since: t.UnixNano(), image: int32(image), known: true}
+}
+
 // order puts the images in order, youngest first and those without a time
 // before them, and finds the cuts of the rules with a number.
 func (s *simulation) order() {
-	ages := make([]age, len(s.images))
-	for i := range s.images {
-		if t := s.since(&s.images[i]); t.IsZero() {
+	ages := slices.Clone(s.age)
+	for _, a := range ages {
+		if !a.known {
 			s.timeless++
-		} else {
-			ages[i] = age{since: t.UnixNano(), known: true}
 		}
-		ages[i].image = int32(i)
 	}
 	slices.SortFunc(ages, func(a, b age) int {
 		switch {
@@ -228,6 +320,7 @@ func (s *simulation) lastUse(image *Image) time.Time {
 func (s *simulation) evaluate(image int) {
 	set := s.selected[image]
 	if set == 0 {
+		s.result.Images[image].InIndex = s.held[image].any()
 		return
 	}
 	governing := set.first()
@@ -251,29 +344,47 @@ const (
 )
 
 // govern lets a rule decide about an image that it governs.
-func (s *simulation) govern(rule, image int) {
-	r, action := &s.result.Rules[rule], s.policy.Rules[rule].Action.Type
-	switch limit := s.limit(rule, image); {
-	case limit == within:
-		r.KeptYoung++
-	case s.held[image].from(action):
+func (s *simulation) govern(rule, number int) {
+	r, image := &s.result.Rules[rule], &s.images[number]
+	effect := s.effect(rule, number)
+	s.result.Images[number] = ImageResult{Rule: r.Priority, Effect: effect, InIndex: s.held[number].any()}
+	switch effect {
+	case Young:
+		r.Young++
+	case KeptByIndex:
 		r.KeptByIndex++
-	case limit == undecided || s.parents.mayHold(&s.images[image]):
+	case Undecided:
 		r.Undecided++
-		s.result.Undecided++
+		s.result.UndecidedDigests = append(s.result.UndecidedDigests, image.Digest)
 	default:
 		r.Acted++
-		s.act(r, &s.images[image], action)
+		s.act(r, image, effect)
 	}
 }
 
-func (s *simulation) act(r *RuleResult, image *Image, action string) {
+func (s *simulation) effect(rule, image int) Effect {
+	action := s.policy.Rules[rule].Action.Type
+	switch limit := s.limit(rule, image); {
+	case limit == within:
+		return Young
+	case s.held[image].from(action):
+		return KeptByIndex
+	case limit == undecided || s.parents.mayHold(&s.images[image]):
+		return Undecided
+	case action == Transition:
+		return Archives
+	default:
+		return Expires
+	}
+}
+
+func (s *simulation) act(r *RuleResult, image *Image, effect Effect) {
 	size := image.SizeBytes
 	if image.Index {
 		size = 0
 	}
 	r.Bytes += size
-	if action == Transition {
+	if effect == Archives {
 		s.result.Archived = append(s.result.Archived, image.Digest)
 		s.result.ArchivedBytes += size
 		return
@@ -287,7 +398,7 @@ func (s *simulation) limit(rule, number int) verdict {
 	image, selection := &s.images[number], &s.policy.Rules[rule].Selection
 	switch selection.CountType {
 	case SinceImagePushed:
-		return s.older(s.since(image), selection.CountNumber)
+		return s.aged(s.age[number], selection.CountNumber)
 	case SinceImagePulled:
 		return s.older(s.lastUse(image), selection.CountNumber)
 	case SinceImageTransitioned:
@@ -301,7 +412,18 @@ func (s *simulation) older(since time.Time, days int) verdict {
 	if since.IsZero() {
 		return undecided
 	}
-	age := s.at.Sub(since)
+	return exceeds(s.at.Sub(since), days)
+}
+
+// aged is older for an image whose age was taken already.
+func (s *simulation) aged(a age, days int) verdict {
+	if !a.known {
+		return undecided
+	}
+	return exceeds(time.Duration(s.atNanoseconds-a.since), days)
+}
+
+func exceeds(age time.Duration, days int) verdict {
 	if whole := int(age / day); whole > days || whole == days && age%day > 0 {
 		return beyond
 	}
@@ -322,6 +444,7 @@ func (c cut) verdict(place int32, timeless bool) verdict {
 // parents knows which images are held by an index.
 type parents struct {
 	holds  map[string]holders // by the digest of a child
+	ends   endings            // of these digests
 	unread []string           // the indexes whose children are not known
 }
 
@@ -329,7 +452,7 @@ type parents struct {
 type holders struct{ standard, archive bool }
 
 func findParents(images []Image) parents {
-	p := parents{holds: map[string]holders{}}
+	p := parents{holds: map[string]holders{}, ends: endings{}}
 	for i := range images {
 		image := &images[i]
 		if !image.Index {
@@ -346,9 +469,42 @@ func findParents(images []Image) parents {
 				h.standard = true
 			}
 			p.holds[child] = h
+			p.ends.add(child)
 		}
 	}
 	return p
+}
+
+// of are the holders of an image. Most images have none, and are seen not to
+// without a look into the map.
+func (p *parents) of(digest string) holders {
+	if !p.ends.mayHave(digest) {
+		return holders{}
+	}
+	return p.holds[digest]
+}
+
+// endings is which last characters occur in a set of digests, told apart by a
+// hash.
+type endings [1 << 10]uint64
+
+func (e *endings) add(digest string) {
+	word, bit := ending(digest)
+	e[word] |= bit
+}
+
+func (e *endings) mayHave(digest string) bool {
+	word, bit := ending(digest)
+	return e[word]&bit != 0
+}
+
+func ending(digest string) (word int, bit uint64) {
+	const characters, prime = 6, 16777619 // the prime is that of FNV
+	hash := uint32(2166136261)
+	for i := max(0, len(digest)-characters); i < len(digest); i++ {
+		hash = (hash ^ uint32(digest[i])) * prime
+	}
+	return int(hash >> 22), 1 << (hash >> 16 & 63)
 }
 
 // from reports whether the image is kept from an action. The guide says
@@ -358,11 +514,13 @@ func (h holders) from(action string) bool {
 	return h.standard || h.archive && action == Expire
 }
 
+func (h holders) any() bool { return h.standard || h.archive }
+
 // mayHold reports whether the image may be the child of an index whose
 // children are not known. Children carry no tag, save where somebody tagged
 // them by hand: a tagged image is taken for nobody's child.
-func (p parents) mayHold(image *Image) bool {
-	if len(image.Tags) > 0 {
+func (p *parents) mayHold(image *Image) bool {
+	if len(p.unread) == 0 || len(image.Tags) > 0 {
 		return false
 	}
 	others := len(p.unread)

@@ -53,14 +53,14 @@ func TestSimulate(t *testing.T) {
 			name:    "older than seven days, and not exactly seven",
 			rules:   []string{ruleText(1, anyTag+","+pushed7, expire)},
 			images:  []Image{image("a", 6.9), image("b", 7), image("c", 7.0001, "v1"), image("d", 400, "v2"), image("e", -1)},
-			want:    []counts{{Selected: 5, Acted: 2, KeptYoung: 3}},
+			want:    []counts{{Selected: 5, Acted: 2, Young: 3}},
 			expired: []string{"c", "d"},
 		},
 		{
 			name:    "the newest five stay",
 			rules:   []string{ruleText(1, untagged+","+newest5, expire)},
 			images:  []Image{image("a", 1), image("b", 2), image("c", 3), image("d", 4), image("e", 5), image("f", 6), image("g", 7), image("h", 9, "v1")},
-			want:    []counts{{Selected: 7, Acted: 2, KeptYoung: 5}},
+			want:    []counts{{Selected: 7, Acted: 2, Young: 5}},
 			expired: []string{"f", "g"},
 		},
 		{
@@ -91,7 +91,7 @@ func TestSimulate(t *testing.T) {
 			name:    "a higher rule governs what it keeps",
 			rules:   []string{ruleText(1, prefixes("v")+`,"countType":"imageCountMoreThan","countNumber":9999`, expire), ruleText(2, anyTag+","+pushed7, expire)},
 			images:  []Image{image("release", 400, "v1"), image("old", 8, "dev"), image("both", 8, "dev2", "v2")},
-			want:    []counts{{Selected: 2, KeptYoung: 2}, {Selected: 3, Acted: 1, KeptByHigherRule: 2}},
+			want:    []counts{{Selected: 2, Young: 2}, {Selected: 3, Acted: 1, KeptByHigherRule: 2}},
 			expired: []string{"old"},
 		},
 		{
@@ -107,7 +107,7 @@ func TestSimulate(t *testing.T) {
 			name:     "never pulled counts from the push",
 			rules:    []string{ruleText(1, anyTag+","+pulled30, archive)},
 			images:   []Image{image("pulled", 400).with(func(i *Image) { i.LastPulledAt = ago(3) }), image("forgotten", 400).with(func(i *Image) { i.LastPulledAt = ago(31) }), image("new", 3), image("never", 31)},
-			want:     []counts{{Selected: 4, Acted: 2, KeptYoung: 2}},
+			want:     []counts{{Selected: 4, Acted: 2, Young: 2}},
 			archived: []string{"forgotten", "never"},
 		},
 		{
@@ -118,28 +118,28 @@ func TestSimulate(t *testing.T) {
 				image("restored, never pulled", 400).with(func(i *Image) { i.LastActivatedAt = ago(31) }),
 				image("restored and pulled", 400).with(func(i *Image) { i.LastPulledAt, i.LastActivatedAt = ago(40), ago(90) }),
 			},
-			want:     []counts{{Selected: 3, Acted: 2, KeptYoung: 1}},
+			want:     []counts{{Selected: 3, Acted: 2, Young: 1}},
 			archived: []string{"restored and pulled", "restored, never pulled"},
 		},
 		{
 			name:    "a restored image is as old as its restoration",
 			rules:   []string{ruleText(1, anyTag+","+pushed7, expire)},
 			images:  []Image{image("a", 400).with(func(i *Image) { i.LastActivatedAt = ago(5) }), image("b", 400).with(func(i *Image) { i.LastActivatedAt = ago(8) })},
-			want:    []counts{{Selected: 2, Acted: 1, KeptYoung: 1}},
+			want:    []counts{{Selected: 2, Acted: 1, Young: 1}},
 			expired: []string{"b"},
 		},
 		{
 			name:    "restored images count as young under a number",
 			rules:   []string{ruleText(1, anyTag+`,"countType":"imageCountMoreThan","countNumber":1`, expire)},
 			images:  []Image{image("a", 400).with(func(i *Image) { i.LastActivatedAt = ago(1) }), image("b", 2)},
-			want:    []counts{{Selected: 2, Acted: 1, KeptYoung: 1}},
+			want:    []counts{{Selected: 2, Acted: 1, Young: 1}},
 			expired: []string{"b"},
 		},
 		{
 			name:   "an image that is being restored is the youngest",
 			rules:  []string{ruleText(1, anyTag+","+pushed7, expire)},
 			images: []Image{image("a", 400).archived(300).with(func(i *Image) { i.Status = "ACTIVATING" })},
-			want:   []counts{{Selected: 1, KeptYoung: 1}},
+			want:   []counts{{Selected: 1, Young: 1}},
 		},
 		{
 			name: "storage classes do not meet",
@@ -148,7 +148,7 @@ func TestSimulate(t *testing.T) {
 				ruleText(2, anyTag+","+shelved, expire),
 			},
 			images:   []Image{image("active", 500), image("shelf", 500).archived(30), image("dust", 500, "v1").archived(91)},
-			want:     []counts{{Selected: 1, Acted: 1}, {Selected: 2, Acted: 1, KeptYoung: 1}},
+			want:     []counts{{Selected: 1, Acted: 1}, {Selected: 2, Acted: 1, Young: 1}},
 			expired:  []string{"dust"},
 			archived: []string{"active"},
 		},
@@ -156,7 +156,7 @@ func TestSimulate(t *testing.T) {
 			name:    "archived images do not count for standard storage",
 			rules:   []string{ruleText(1, anyTag+`,"countType":"imageCountMoreThan","countNumber":1`, expire)},
 			images:  []Image{image("a", 1).archived(0.5), image("b", 2), image("c", 3)},
-			want:    []counts{{Selected: 2, Acted: 1, KeptYoung: 1}},
+			want:    []counts{{Selected: 2, Acted: 1, Young: 1}},
 			expired: []string{"c"},
 		},
 		{
@@ -192,14 +192,14 @@ func TestSimulate(t *testing.T) {
 			name:    "children count towards a number",
 			rules:   []string{ruleText(1, untagged+`,"countType":"imageCountMoreThan","countNumber":1`, expire)},
 			images:  []Image{image("index", 30, "v1").index("amd"), image("amd", 1), image("waste", 2)},
-			want:    []counts{{Selected: 2, Acted: 1, KeptYoung: 1}},
+			want:    []counts{{Selected: 2, Acted: 1, Young: 1}},
 			expired: []string{"waste"},
 		},
 		{
 			name:    "untagged images may be children of an index that was not read",
 			rules:   []string{ruleText(1, anyTag+","+pushed7, expire)},
 			images:  []Image{image("index", 1, "v1").with(func(i *Image) { i.Index = true }), image("perhaps", 30), image("young", 3), image("tagged", 30, "dev")},
-			want:    []counts{{Selected: 4, Acted: 1, KeptYoung: 2, Undecided: 1}},
+			want:    []counts{{Selected: 4, Acted: 1, Young: 2, Undecided: 1}},
 			expired: []string{"tagged"},
 		},
 		{
@@ -235,21 +235,21 @@ func TestSimulate(t *testing.T) {
 				image("a", 1), image("b", 2), image("c", 3), image("d", 4),
 				image("?", 0).with(func(i *Image) { i.PushedAt = time.Time{} }),
 			},
-			want:    []counts{{Selected: 5, Acted: 2, KeptYoung: 1, Undecided: 2}},
+			want:    []counts{{Selected: 5, Acted: 2, Young: 1, Undecided: 2}},
 			expired: []string{"c", "d"},
 		},
 		{
 			name:    "the same moment",
 			rules:   []string{ruleText(1, anyTag+`,"countType":"imageCountMoreThan","countNumber":1`, expire)},
 			images:  []Image{image("b", 1), image("a", 1), image("c", 1)},
-			want:    []counts{{Selected: 3, Acted: 2, KeptYoung: 1}},
+			want:    []counts{{Selected: 3, Acted: 2, Young: 1}},
 			expired: []string{"b", "c"},
 		},
 		{
 			name:   "an age beyond all years",
 			rules:  []string{ruleText(1, anyTag+`,"countType":"sinceImagePushed","countUnit":"days","countNumber":2147483647`, expire)},
 			images: []Image{image("a", 30)},
-			want:   []counts{{Selected: 1, KeptYoung: 1}},
+			want:   []counts{{Selected: 1, Young: 1}},
 		},
 		{
 			name:  "no images",
@@ -269,6 +269,7 @@ func TestSimulate(t *testing.T) {
 				want.Rules = append(want.Rules, r)
 				want.Undecided += r.Undecided
 			}
+			want.Images, want.UndecidedDigests = got.Images, got.UndecidedDigests   // see TestSimulateLaws
 			want.FreedBytes, want.ArchivedBytes = got.FreedBytes, got.ArchivedBytes // see TestBytes
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
@@ -291,8 +292,8 @@ func TestResultJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"rules":[{"priority":10,"selected":2,"acted":2,"kept_by_higher_rule":0,"kept_young":0,"kept_by_index":0,"undecided":0,"bytes":200}],` +
-		`"expired":["a","b"],"archived":[],"bytes":200,"archived_bytes":0,"undecided":0}`
+	want := `{"rules":[{"priority":10,"selected":2,"acted":2,"kept_by_higher_rule":0,"kept_by_index":0,"young":0}],` +
+		`"expired":["a","b"],"archived":[],"undecided":[],"bytes":200}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)
 	}
@@ -388,26 +389,100 @@ func TestSimulateLaws(t *testing.T) {
 		}
 		total, undecided := 0, 0
 		for _, r := range got.Rules {
-			if r.Selected != r.Acted+r.KeptByHigherRule+r.KeptByIndex+r.KeptYoung+r.Undecided {
+			if r.Selected != r.Acted+r.KeptByHigherRule+r.KeptByIndex+r.Young+r.Undecided {
 				t.Fatalf("the counts do not add up: %+v", r)
 			}
 			total += r.Acted
 			undecided += r.Undecided
 		}
+		checkImageResults(t, p, images, got)
 		if total != len(acted) || undecided != got.Undecided {
 			t.Fatalf("%d acted on by rules, %d in the lists; %d undecided by rules, %d in all", total, len(acted), undecided, got.Undecided)
 		}
 	})
 }
 
+// checkImageResults counts again what is said of single images.
+func checkImageResults(t *rapid.T, p *Policy, images []Image, got Result) {
+	t.Helper()
+	again := Result{Rules: make([]RuleResult, len(p.Rules)), Expired: []string{}, Archived: []string{}, UndecidedDigests: []string{}}
+	selector := newSelector(p)
+	for i, result := range got.Images {
+		governing := selector.rules(images[i].Tags, images[i].Status == "ARCHIVED").first()
+		if (governing < 0) != (result.Effect == Ungoverned) || governing >= 0 && p.Rules[governing].Priority != result.Rule {
+			t.Fatalf("%s is governed by rule %d, not %+v", images[i].Digest, governing, result)
+		}
+		if governing < 0 {
+			continue
+		}
+		r := &again.Rules[governing]
+		switch result.Effect {
+		case Young:
+			r.Young++
+		case KeptByIndex:
+			r.KeptByIndex++
+		case Undecided:
+			r.Undecided++
+			again.UndecidedDigests = append(again.UndecidedDigests, images[i].Digest)
+		case Expires:
+			r.Acted++
+			again.Expired = append(again.Expired, images[i].Digest)
+		case Archives:
+			r.Acted++
+			again.Archived = append(again.Archived, images[i].Digest)
+		}
+	}
+	for i, r := range got.Rules {
+		again.Rules[i].Priority, again.Rules[i].Selected, again.Rules[i].KeptByHigherRule, again.Rules[i].Bytes = r.Priority, r.Selected, r.KeptByHigherRule, r.Bytes
+	}
+	again.FreedBytes, again.ArchivedBytes, again.Undecided, again.Images = got.FreedBytes, got.ArchivedBytes, len(again.UndecidedDigests), got.Images
+	if diff := cmp.Diff(again, got); diff != "" {
+		t.Fatalf("the images and the rules tell different stories: %s", diff)
+	}
+}
+
 func TestOrderOfImagesDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, images := drawPolicy(t), drawImages(t)
 		shuffled := rapid.Permutation(images).Draw(t, "shuffled")
-		if diff := cmp.Diff(p.Simulate(images, now), p.Simulate(shuffled, now)); diff != "" {
+		one, other := p.Simulate(images, now), p.Simulate(shuffled, now)
+		if diff := cmp.Diff(byDigest(images, one), byDigest(shuffled, other)); diff != "" {
+			t.Fatal(diff)
+		}
+		one.Images, other.Images = nil, nil
+		if diff := cmp.Diff(one, other); diff != "" {
 			t.Fatal(diff)
 		}
 	})
+}
+
+func byDigest(images []Image, r Result) map[string]ImageResult {
+	results := map[string]ImageResult{}
+	for i, image := range images {
+		results[image.Digest] = r.Images[i]
+	}
+	return results
+}
+
+// TestManyImages has so many images that they are looked at by several
+// goroutines.
+func TestManyImages(t *testing.T) {
+	p, images := benchmarkPolicy(t), benchmarkImages(3*imagesAtOnce+7)
+	one := p.Simulate(images, now)
+	reversed := slices.Clone(images)
+	slices.Reverse(reversed)
+	other := p.Simulate(reversed, now)
+	slices.Reverse(other.Images)
+	if diff := cmp.Diff(one, other); diff != "" {
+		t.Fatal(diff)
+	}
+	selector := newSelector(p)
+	for i, image := range images {
+		governing := selector.rules(image.Tags, false).first()
+		if governing < 0 && one.Images[i].Rule != 0 || governing >= 0 && one.Images[i].Rule != p.Rules[governing].Priority {
+			t.Fatalf("%v is governed by the rule at %d, not %+v", image.Tags, governing, one.Images[i])
+		}
+	}
 }
 
 func TestLowestRuleChangesNothingForTaken(t *testing.T) {
@@ -491,16 +566,22 @@ func TestSimulateAgreesWithNaive(t *testing.T) {
 				images[i].Children = []string{}
 			}
 		}
-		expired, archived := naive(p, images)
+		expired, archived, results := naive(p, images)
 		got := p.Simulate(images, now)
 		if diff := cmp.Diff([][]string{expired, archived}, [][]string{got.Expired, got.Archived}); diff != "" {
+			t.Fatal(diff)
+		}
+		if diff := cmp.Diff(results, byDigest(images, got)); diff != "" {
 			t.Fatal(diff)
 		}
 	})
 }
 
-func naive(p *Policy, images []Image) (expired, archived []string) {
-	expired, archived = []string{}, []string{}
+func naive(p *Policy, images []Image) (expired, archived []string, results map[string]ImageResult) {
+	expired, archived, results = []string{}, []string{}, map[string]ImageResult{}
+	for _, i := range images {
+		results[i.Digest] = ImageResult{InIndex: naiveHeld(Expire, i, images)}
+	}
 	marked := map[string]bool{} // by a rule already applied
 	for _, r := range p.Rules {
 		var identified []Image
@@ -517,12 +598,27 @@ func naive(p *Policy, images []Image) (expired, archived []string) {
 			if take && !marked[i.Digest] && r.Action.Type == Transition {
 				archived = append(archived, i.Digest)
 			}
+			if !marked[i.Digest] {
+				results[i.Digest] = ImageResult{Rule: r.Priority, InIndex: results[i.Digest].InIndex, Effect: naiveEffect(r, i, identified, images)}
+			}
 			marked[i.Digest] = true
 		}
 	}
 	slices.Sort(expired)
 	slices.Sort(archived)
-	return expired, archived
+	return expired, archived, results
+}
+
+func naiveEffect(r Rule, i Image, identified, images []Image) Effect {
+	switch {
+	case !naiveBeyond(r.Selection, i, identified):
+		return Young
+	case naiveHeld(r.Action.Type, i, images):
+		return KeptByIndex
+	case r.Action.Type == Transition:
+		return Archives
+	}
+	return Expires
 }
 
 func naiveSelects(s Selection, i Image) bool {

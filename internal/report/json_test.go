@@ -207,6 +207,7 @@ func everyField() script {
 			s.run.Rules[0].Needs = append(s.run.Rules[0].Needs, string(need))
 		}
 	}
+	s.run.Framework = "cis"
 	s.run.Rules[0].Why, s.run.Rules[0].Optional = "why", true
 	f := s.found("111122223333/eu-west-1/a", s.run.Rules[0].ID, "message")
 	f.Digest, f.Tag, f.Fix = digest(1), "tag", json.RawMessage(`{"action":"x"}`)

@@ -39,7 +39,8 @@ type Run struct {
 	// OrganizationUnread is why the organization's id or its accounts are
 	// unknown; verdicts that depend on them are unknown, too.
 	OrganizationUnread string         `json:"organization_unread,omitempty"`
-	Complete           bool           `json:"complete"` // false when there is a gap
+	Framework          string         `json:"framework,omitempty"` // the catalogue that rules were chosen by
+	Complete           bool           `json:"complete"`            // false when there is a gap
 	Interrupted        bool           `json:"interrupted,omitempty"`
 	Targets            []Target       `json:"targets"`
 	Rules              []finding.Rule `json:"rules"` // the active rules, by id

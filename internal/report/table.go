@@ -120,7 +120,11 @@ func (t *table) Gap(g snapshot.Gap) error {
 func (t *table) End(s Summary) error {
 	defer func() { _ = t.Close() }()
 	sections := t.ordered()
-	if err := t.overview(sections); err != nil {
+	overview := t.overview
+	if t.run.Framework != "" {
+		overview = t.controlsOverview
+	}
+	if err := overview(sections); err != nil {
 		return err
 	}
 	for _, section := range sections {
@@ -148,6 +152,7 @@ func (t *table) ordered() []*section {
 	}
 	slices.SortFunc(sections, func(a, b *section) int {
 		return cmp.Or(
+			slices.Compare(t.controls(a.rule), t.controls(b.rule)),
 			cmp.Compare(b.key.severity, a.key.severity),
 			cmp.Compare(b.fail, a.fail),
 			cmp.Compare(b.unknown, a.unknown),

@@ -237,6 +237,9 @@ func (t *table) heading(s *section) {
 		span{"  ", plain},
 		span{Printable(s.key.rule), bold},
 		span{": " + strings.Join(counts, ", "), plain})
+	if controls := t.controls(s.rule); len(controls) > 0 {
+		t.write(span{}, 0, span{Printable(t.run.Framework + ": " + strings.Join(controls, ", ")), dim})
+	}
 	if s.rule.Title != "" {
 		t.write(span{}, 0, span{Printable(s.rule.Title), plain})
 	}

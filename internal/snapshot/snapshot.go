@@ -307,6 +307,7 @@ type Scan struct {
 	Status      string    `json:"status"`
 	Description string    `json:"description,omitempty"`
 	CompletedAt time.Time `json:"completed_at,omitzero"`
+	Source      string    `json:"source,omitempty"` // the operation that told it: "ecr:DescribeImages"
 	// Counts is the number of findings of each severity (CRITICAL, HIGH,
 	// MEDIUM, LOW, INFORMATIONAL, UNDEFINED, UNTRIAGED). Nil is unknown;
 	// empty is none.

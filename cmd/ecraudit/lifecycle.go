@@ -1,0 +1,330 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ecraudit/ecraudit/internal/lifecycle"
+	"github.com/ecraudit/ecraudit/internal/report"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+	"github.com/ecraudit/ecraudit/internal/tagpattern"
+)
+
+// exitDifferent is the exit code of a command that compares or checks, and
+// found something.
+const exitDifferent = 2
+
+func newLifecycle(s streams) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "lifecycle",
+		Short: "Explain, simulate, verify and lint lifecycle policies",
+		Long: `Says what a lifecycle policy does to the images of a repository, and what
+another one would do, without changing anything.`,
+		Example: `  ecraudit lifecycle explain lifecycle/tags-anded --snapshot org.snapshot
+  ecraudit lifecycle simulate landing-zone/customizations --region us-east-1 --at 2027-01-31
+  ecraudit lifecycle verify landing-zone/customizations --region us-east-1
+  ecraudit lifecycle lint policy.json`,
+		Args: subcommand,
+		RunE: func(command *cobra.Command, _ []string) error { return command.Help() },
+	}
+	command.AddCommand(newLifecycleExplain(s), newLifecycleSimulate(s), newLifecycleVerify(s), newLifecycleLint(s))
+	return command
+}
+
+// subcommand refuses arguments of a command that only has others below it.
+func subcommand(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range command.Commands() {
+		names = append(names, c.Name())
+	}
+	return oneOf(command.Name(), args[0], names)
+}
+
+// oneRepository refuses anything but the name of one repository.
+func oneRepository(command *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("%s takes one repository (name, ARN or URI), not %d; see %s --help", command.CommandPath(), len(args), command.CommandPath())
+	}
+	return nil
+}
+
+// policyFlags say which policy a command is about, and what matters in it.
+type policyFlags struct {
+	subjectFlags
+	policy     string
+	activeDays int
+}
+
+func (f *policyFlags) add(flags *pflag.FlagSet) {
+	f.subjectFlags.add(flags)
+	flags.StringVar(&f.policy, "policy", "", "`FILE` with a lifecycle policy to use instead of the repository's own; - is standard input")
+}
+
+func (f *policyFlags) addActive(flags *pflag.FlagSet) {
+	flags.IntVar(&f.activeDays, "active-days", 30, "an image that was pulled within this `NUMBER` of days is in use")
+}
+
+// pilingUp is how many images that nothing expires are too many.
+const pilingUp = 100
+
+// lifecycleCase is a policy with the images of a repository.
+type lifecycleCase struct {
+	name     string // of the repository, for headlines
+	from     string // where the policy comes from, for headlines
+	policy   *lifecycle.Policy
+	inForce  *lifecycle.Policy // the repository's own, when it is valid and another one is looked at
+	images   []lifecycle.Image
+	at       time.Time
+	insights lifecycle.InsightOptions
+	releases string   // the configured regular expression of release tags
+	subject  *subject // nil without a repository
+}
+
+// read collects the repository, and its policy unless a file holds one.
+func (f *policyFlags) read(ctx context.Context, repository string, stdin io.Reader) (*lifecycleCase, error) {
+	if f.activeDays < 0 {
+		return nil, fmt.Errorf("--active-days %d: use a number of days from 0", f.activeDays)
+	}
+	c := &lifecycleCase{from: "its lifecycle policy"}
+	if f.policy != "" {
+		policy, err := readLifecyclePolicy(f.policy, stdin)
+		if err != nil {
+			return nil, err
+		}
+		c.policy, c.from = policy, f.policy
+	}
+	one, err := f.subjectFlags.read(ctx, repository, f.needs())
+	if err != nil {
+		return nil, err
+	}
+	if err := c.take(one); err != nil {
+		return nil, err
+	}
+	c.insights.ActiveWithin = time.Duration(f.activeDays) * 24 * time.Hour
+	return c, nil
+}
+
+// needs are what has to be read. A snapshot without the image graph will do:
+// what is then unknown is said.
+func (f *policyFlags) needs() []snapshot.Need {
+	needs := []snapshot.Need{snapshot.NeedImages}
+	if f.policy == "" {
+		needs = append(needs, snapshot.NeedLifecycle)
+	}
+	if f.snapshot == "" {
+		needs = append(needs, snapshot.NeedLifecycle, snapshot.NeedImageGraph)
+	}
+	return needs
+}
+
+// take fills the case with a repository.
+func (c *lifecycleCase) take(one *subject) error {
+	r := one.repository
+	c.subject, c.at = one, one.clock
+	c.name = fmt.Sprintf("%s in %s/%s", r.Name, r.Account, r.Region)
+	if gap := one.gap(snapshot.NeedImages); gap != nil {
+		return unreadable("images", c.name, gap)
+	}
+	own, err := c.ownPolicy()
+	switch {
+	case c.policy == nil && err != nil:
+		return err
+	case c.policy == nil:
+		c.policy = own
+	case err == nil:
+		c.inForce = own
+	}
+	c.images = lifecycle.FromSnapshot(r.Images)
+	release := one.settings.ReleaseTagsRegexp()
+	c.releases = release.String()
+	c.insights = lifecycle.InsightOptions{Release: release.MatchString, PilingUp: pilingUp}
+	return nil
+}
+
+// ownPolicy is the policy that the repository has.
+func (c *lifecycleCase) ownPolicy() (*lifecycle.Policy, error) {
+	if gap := c.subject.gap(snapshot.NeedLifecycle); gap != nil {
+		return nil, unreadable("lifecycle policy", c.name, gap)
+	}
+	text := c.subject.repository.Lifecycle
+	if text == "" {
+		return nil, fmt.Errorf("%s has no lifecycle policy, so nothing ever expires: give one to look at with --policy FILE", c.name)
+	}
+	return parseLifecyclePolicy("the lifecycle policy of "+c.name, text)
+}
+
+func unreadable(what, of string, gap *snapshot.Gap) error {
+	remedy := ""
+	if gap.Permission != "" {
+		remedy = "; the role needs " + gap.Permission
+	}
+	return fmt.Errorf("reading the %s of %s: %s: %s%s", what, of, gap.Code, gap.Message, remedy)
+}
+
+// readLifecyclePolicy reads and validates a policy file.
+func readLifecyclePolicy(path string, stdin io.Reader) (*lifecycle.Policy, error) {
+	text, err := readText(path, stdin)
+	if err != nil {
+		return nil, fmt.Errorf("--policy: %w", err)
+	}
+	return parseLifecyclePolicy(path, text)
+}
+
+// parseLifecyclePolicy validates a policy. Its error has a line for each violation.
+func parseLifecyclePolicy(place, text string) (*lifecycle.Policy, error) {
+	policy, err := lifecycle.Parse(text)
+	if invalid, ok := errors.AsType[*lifecycle.InvalidError](err); ok {
+		var all []error
+		for _, violation := range invalid.Violations {
+			all = append(all, fmt.Errorf("%s: %s", place, violation))
+		}
+		return nil, errors.Join(all...)
+	}
+	return policy, err
+}
+
+// readText reads a file, or standard input when the path is "-".
+func readText(path string, stdin io.Reader) (string, error) {
+	if path == "-" {
+		text, err := io.ReadAll(stdin)
+		if err != nil {
+			return "", fmt.Errorf("standard input: %w", err)
+		}
+		return string(text), nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, snapshot.Cause(err))
+	}
+	return string(text), nil
+}
+
+// unreadIndexes is how many indexes there are whose children are not known.
+func (c *lifecycleCase) unreadIndexes() (n int) {
+	for _, image := range c.images {
+		if image.Index && image.Children == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// whyUnread says why the children of indexes are not known.
+func (c *lifecycleCase) whyUnread() string {
+	if c.subject == nil {
+		return "aws ecr describe-images does not tell them"
+	}
+	for _, gap := range c.subject.repository.Gaps {
+		if gap.Need == snapshot.NeedImageGraph {
+			return fmt.Sprintf("%s: %s", gap.Code, gap.Message)
+		}
+	}
+	return "their manifests were not collected, or could not be read"
+}
+
+// releaseNote says whether the policy can come to act on an image with a release
+// tag; "" when it cannot, or when there is no telling which tags are of releases.
+func releaseNote(policy *lifecycle.Policy, releases string) string {
+	pattern, err := tagpattern.Regexp(releases)
+	if err != nil || releases == "" {
+		return ""
+	}
+	reach := policy.ReachesTag(pattern)
+	switch reach.Answer {
+	case lifecycle.Yes:
+		verb := map[string]string{lifecycle.Expire: "expire", lifecycle.Transition: "archive"}[reach.Action]
+		return fmt.Sprintf("it can %s images with a release tag: %s.", verb, reach.Reason)
+	case lifecycle.Unknown:
+		return fmt.Sprintf("whether it can expire images with a release tag could not be decided: %s.", reach.Reason)
+	}
+	return ""
+}
+
+// sheet is text for people, with nothing in it that a terminal would obey.
+type sheet struct {
+	text  strings.Builder
+	width int
+}
+
+func newSheet(s streams) *sheet {
+	return &sheet{width: cmp.Or((&reportFlags{}).tableOptions(s.out).Width, defaultWidth)}
+}
+
+// say adds a paragraph whose lines all begin with the indent, after a mark on
+// the first.
+func (p *sheet) say(indent, mark, format string, args ...any) {
+	hang := indent + strings.Repeat(" ", len(mark))
+	for _, line := range folded(report.Printable(indent+mark+fmt.Sprintf(format, args...)), p.width, hang) {
+		p.text.WriteString(line + "\n")
+	}
+}
+
+func (p *sheet) gap() { p.text.WriteString("\n") }
+
+// show adds a document line by line as it is.
+func (p *sheet) show(document string) {
+	for line := range strings.Lines(document) {
+		p.text.WriteString(report.Printable(strings.TrimRight(line, "\n")) + "\n")
+	}
+}
+
+func (p *sheet) writeTo(w io.Writer) error {
+	if _, err := io.WriteString(w, p.text.String()); err != nil {
+		return fmt.Errorf("showing the result: %w", err)
+	}
+	return nil
+}
+
+// closing adds the policy that does what was meant, if there is one, and what
+// the policy to be used may do to releases.
+func (p *sheet) closing(policy *lifecycle.Policy, releases string) {
+	repaired, words := policy.Repair()
+	if repaired == nil {
+		p.remark("Note: the policy is not fully repaired: ", strings.Join(words, "; "))
+		p.remark("Note: ", releaseNote(policy, releases))
+		return
+	}
+	p.gap()
+	p.say("", "", "This policy does what was probably meant:")
+	for _, word := range words {
+		p.say("", "- ", "%s", word)
+	}
+	p.gap()
+	p.show(repaired.Text())
+	p.gap()
+	p.say("", "", "It expires more than the one above. Put it into a file and see first what it would do: ecraudit lifecycle simulate REPOSITORY --policy FILE")
+	p.remark("Mind: ", releaseNote(repaired, releases))
+}
+
+func (p *sheet) remark(mark, text string) {
+	if text == "" {
+		return
+	}
+	p.gap()
+	p.say("", "", "%s%s", mark, text)
+}
+
+// sizeText shows bytes in a unit that people read.
+func sizeText(bytes int64) string {
+	for _, unit := range []struct {
+		name  string
+		bytes int64
+	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
+		if bytes >= unit.bytes {
+			return fmt.Sprintf("%.1f %s", float64(bytes)/float64(unit.bytes), unit.name)
+		}
+	}
+	return plural(int(bytes), "byte", "bytes")
+}

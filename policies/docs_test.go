@@ -1,0 +1,267 @@
+package policies_test
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+var update = flag.Bool("update", false, "write the generated pages")
+
+const (
+	docs      = "../docs"
+	rulePages = "../docs/rules"
+	generated = "<!-- Generated: go test ./policies -run TestGeneratedDocs -update -->\n\n"
+)
+
+// TestGeneratedDocs checks that the pages made from the rules are current;
+// -update writes them.
+func TestGeneratedDocs(t *testing.T) {
+	all := rules(t).All
+	want := map[string]string{
+		filepath.Join(docs, "default-rules.md"): indexPage(all),
+		filepath.Join(docs, "coverage.md"):      coveragePage(all),
+	}
+	cases := allCases(t)
+	for _, rule := range all {
+		want[filepath.Join(rulePages, rule.ID+".md")] = rulePage(rule, cases)
+	}
+	if *update {
+		write(t, want)
+	}
+	for path, text := range want {
+		current, err := os.ReadFile(path)
+		if err != nil || string(current) != text {
+			t.Errorf("%s is not current: go test ./policies -run TestGeneratedDocs -update\n%s", path, cmp.Diff(string(current), text))
+		}
+	}
+	present, err := filepath.Glob(filepath.Join(rulePages, "*"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range present {
+		if _, made := want[path]; !made {
+			t.Errorf("%s is of no rule: remove it", path)
+		}
+	}
+}
+
+func write(t *testing.T, pages map[string]string) {
+	t.Helper()
+	if err := os.MkdirAll(rulePages, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range pages {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+var scopes = []struct {
+	scope finding.Scope
+	title string
+}{
+	{finding.ScopeRepository, "Repositories"},
+	{finding.ScopeImage, "Images"},
+	{finding.ScopeRegistry, "Registries"},
+	{finding.ScopeOrganization, "The organization"},
+}
+
+func indexPage(rules []*evaluate.Rule) string {
+	var b strings.Builder
+	optional := 0
+	for _, rule := range rules {
+		if rule.Optional {
+			optional++
+		}
+	}
+	fmt.Fprintf(&b, "# Default rules\n\n%sThere are %d rules. %d of them are off by default, because they are a matter of opinion or take a call for every image;\n"+
+		"[configuration](configuration.md) says how to turn rules on and off, change their severity and state your own demands. [Coverage](coverage.md)\n"+
+		"maps them to other catalogues, and [rules](rules.md) says how to write more.\n", generated, len(rules), optional)
+	for _, s := range scopes {
+		fmt.Fprintf(&b, "\n## %s\n\n| Rule | Severity | What should hold |\n| --- | --- | --- |\n", s.title)
+		for _, rule := range rules {
+			if rule.Scope == s.scope {
+				fmt.Fprintf(&b, "| [%s](rules/%s.md) | %s | %s |\n", rule.ID, rule.ID, severityWords(rule), rule.Title)
+			}
+		}
+	}
+	return b.String()
+}
+
+func severityWords(rule *evaluate.Rule) string {
+	if rule.Optional {
+		return rule.Severity.String() + ", off by default"
+	}
+	return rule.Severity.String()
+}
+
+func rulePage(rule *evaluate.Rule, cases []testCase) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\n%s**%s.** %s\n\n", rule.ID, generated, rule.Title, rule.Description)
+	if rule.Why != "" {
+		fmt.Fprintf(&b, "**Why it matters.** %s\n\n", rule.Why)
+	}
+	fmt.Fprintf(&b, "**How to mend it.** %s\n\n", rule.Remediation)
+	fmt.Fprintf(&b, "| | |\n| --- | --- |\n| Severity | %s |\n| Scope | %s |\n| Needs | %s |\n", severityWords(rule), rule.Scope, listNeeds(rule.Needs))
+	if len(rule.Uses) > 0 {
+		fmt.Fprintf(&b, "| Uses, where they could be read | %s |\n", listNeeds(rule.Uses))
+	}
+	for _, framework := range slices.Sorted(maps.Keys(rule.Frameworks)) {
+		fmt.Fprintf(&b, "| %s | %s |\n", framework, strings.Join(rule.Frameworks[framework], ", "))
+	}
+	b.WriteString("\n" + toggle(rule) + "\n## What it says of what\n\n| Case | Verdict |\n| --- | --- |\n")
+	for _, c := range cases {
+		if c.rule == packageOf(rule.ID) {
+			fmt.Fprintf(&b, "| %s | %s |\n", cell(c.Note), verdicts(c))
+		}
+	}
+	b.WriteString("\n## Links\n\n")
+	fmt.Fprintf(&b, "- [Its source](../../policies/%s.rego) and [its cases](../../policies/%s_test.rego)\n", packageOf(rule.ID), packageOf(rule.ID))
+	for _, link := range rule.Links {
+		fmt.Fprintf(&b, "- <%s>\n", link)
+	}
+	return b.String()
+}
+
+// toggle shows how a rule is turned the other way.
+func toggle(rule *evaluate.Rule) string {
+	way, state := "off", "on"
+	if rule.Optional {
+		way, state = "on", "off"
+	}
+	return fmt.Sprintf("It is %s by default. In `ecraudit.yaml`:\n\n```yaml\nrules:\n  %s: %s\n```\n", state, rule.ID, way)
+}
+
+func verdicts(c testCase) string {
+	if c.passes() {
+		return "passes"
+	}
+	var said []string
+	for _, message := range c.Deny {
+		said = append(said, "fails: "+cell(message))
+	}
+	for _, message := range c.Unknown {
+		said = append(said, "unknown: "+cell(message))
+	}
+	return strings.Join(said, "<br>")
+}
+
+// cell is text as it can stand in a table of Markdown.
+func cell(text string) string {
+	return strings.NewReplacer("|", `\|`, "*", `\*`, "_", `\_`, "<", "&lt;", ">", "&gt;", "`", "\\`", "\n", " ").Replace(text)
+}
+
+func listNeeds(needs []snapshot.Need) string {
+	if len(needs) == 0 {
+		return "nothing beyond the list of repositories"
+	}
+	names := make([]string, len(needs))
+	for i, need := range needs {
+		names[i] = "`" + string(need) + "`"
+	}
+	return strings.Join(names, ", ")
+}
+
+// catalogues are the frameworks that rules map to, with all of their controls
+// that are about ECR, so that those without a rule are shown as well.
+var catalogues = []struct {
+	name, title, note string
+	controls          []string
+	elsewhere         map[string]string // control → why no rule answers to it
+}{
+	{
+		name: "security-hub", title: "AWS Security Hub CSPM", note: "[Controls for Amazon ECR](https://docs.aws.amazon.com/securityhub/latest/userguide/ecr-controls.html).",
+		controls:  []string{"ECR.1", "ECR.2", "ECR.3", "ECR.4", "ECR.5"},
+		elsewhere: map[string]string{"ECR.4": "about public repositories (Amazon ECR Public), which ecraudit does not audit"},
+	},
+	{
+		name: "prowler", title: "Prowler", note: "Check ids of its provider for AWS.",
+		controls: []string{
+			"ecr_registry_scan_images_on_push_enabled", "ecr_repositories_lifecycle_policy_enabled", "ecr_repositories_not_publicly_accessible",
+			"ecr_repositories_scan_images_on_push_enabled", "ecr_repositories_scan_vulnerabilities_in_latest_image", "ecr_repositories_tag_immutability",
+		},
+	},
+	{name: "cis-eks-1.5", title: "CIS Amazon EKS Benchmark 1.5", note: "Section 5.1, Image registry and image scanning.", controls: []string{"5.1.1", "5.1.2", "5.1.3", "5.1.4"}},
+	{name: "nist-800-190", title: "NIST SP 800-190", note: "Countermeasures of the Application Container Security Guide for images (4.1) and registries (4.2).", controls: []string{"4.1.1", "4.1.2", "4.1.3", "4.1.4", "4.1.5", "4.2.1", "4.2.2", "4.2.3"}, elsewhere: map[string]string{
+		"4.1.2": "about the configuration inside of images, which a registry does not tell",
+		"4.1.3": "about malware inside of images, which a registry does not tell",
+		"4.1.4": "about secrets inside of images, which a registry does not tell",
+		"4.2.1": "Amazon ECR serves TLS only",
+	}},
+	{name: "nist-800-53", title: "NIST SP 800-53 Rev. 5", note: "Only the controls that a rule supports; none of them is met by a registry's settings alone."},
+	{name: "pci-dss-4.0", title: "PCI DSS 4.0", note: "Only the requirements that a rule supports; none of them is met by a registry's settings alone."},
+}
+
+func coveragePage(rules []*evaluate.Rule) string {
+	var b strings.Builder
+	b.WriteString("# Coverage\n\n" + generated +
+		"Which rules answer to which controls of other catalogues. `ecraudit audit --framework NAME` runs the rules of one catalogue,\n" +
+		"those that are off by default too, and groups by its controls.\n")
+	for _, c := range catalogues {
+		fmt.Fprintf(&b, "\n## %s\n\n`--framework %s`. %s\n\n| Control | Rules |\n| --- | --- |\n", c.title, c.name, c.note)
+		answering := answers(rules, c.name)
+		for _, control := range c.controls {
+			if answering[control] == nil {
+				answering[control] = []string{"none: " + c.elsewhere[control]}
+			}
+		}
+		for _, control := range slices.SortedFunc(maps.Keys(answering), finding.CompareControls) {
+			fmt.Fprintf(&b, "| %s | %s |\n", cell(control), strings.Join(answering[control], ", "))
+		}
+	}
+	return b.String()
+}
+
+// answers are links to the rules that answer to each control of a framework.
+func answers(rules []*evaluate.Rule, framework string) map[string][]string {
+	answering := map[string][]string{}
+	for _, rule := range rules {
+		for _, control := range rule.Frameworks[framework] {
+			answering[control] = append(answering[control], fmt.Sprintf("[%s](rules/%s.md)", rule.ID, rule.ID))
+		}
+	}
+	return answering
+}
+
+// TestCatalogues checks that rules map to catalogues and controls that exist,
+// and that every control of a catalogue that is about ECR has a rule, or a
+// reason why not.
+func TestCatalogues(t *testing.T) {
+	all := rules(t).All
+	known := map[string][]string{}
+	for _, c := range catalogues {
+		known[c.name] = c.controls
+		answering := answers(all, c.name)
+		for _, control := range c.controls {
+			if (answering[control] == nil) == (c.elsewhere[control] == "") {
+				t.Errorf("%s %s has the rules %v and the reason %q not to: it must have one of them", c.name, control, answering[control], c.elsewhere[control])
+			}
+		}
+	}
+	for _, rule := range all {
+		for framework, controls := range rule.Frameworks {
+			of, ok := known[framework]
+			if !ok {
+				t.Errorf("%s maps to the unknown framework %s", rule.ID, framework)
+			}
+			for _, control := range controls {
+				if len(of) > 0 && !slices.Contains(of, control) {
+					t.Errorf("%s maps to %s of %s, which does not exist", rule.ID, control, framework)
+				}
+			}
+		}
+	}
+}
