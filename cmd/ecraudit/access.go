@@ -130,8 +130,8 @@ func (f *accessFlags) ofRepository(ctx context.Context, repository string, out i
 	if gap := r.Gap(snapshot.NeedPolicy); gap != nil {
 		return unreadable("policy", about, gap)
 	}
-	documents, context := accessOf(one.organization, one.registry, r, one.settings)
-	return f.tell(accessCase{about, documents, context}, out)
+	documents, at := accessOf(one.organization, one.registry, r, one.settings)
+	return f.tell(accessCase{about, documents, at}, out)
 }
 
 // accessOf is what decides about access to a repository.
@@ -140,18 +140,18 @@ func accessOf(o snapshot.Organization, reg *snapshot.Registry, r *snapshot.Repos
 	if gap := reg.Gap(snapshot.NeedRegistryPolicy); gap != nil {
 		documents.RegistryUnread = gap.Code + ": " + gap.Message
 	}
-	context := access.Context{
+	at := access.Context{
 		Partition: r.Partition, Account: r.Account, Region: r.Region, Repository: r.Name,
 		OrganizationID: o.ID, NoOrganization: o.None,
 		Trusted: settings.Settings.TrustedAccounts, Vendors: settings.Settings.VendorAccounts,
 	}
 	if o.Accounts != nil {
-		context.Members = map[string]string{}
+		at.Members = map[string]string{}
 		for _, account := range o.Accounts {
-			context.Members[account.ID] = account.Path
+			at.Members[account.ID] = account.Path
 		}
 	}
-	return documents, context
+	return documents, at
 }
 
 var (
@@ -161,12 +161,12 @@ var (
 
 // ofFiles answers for policies in files.
 func (f *accessFlags) ofFiles(stdin io.Reader, out io.Writer) error {
-	context := access.Context{
+	at := access.Context{
 		Partition: "aws", Region: "eu-west-1", Account: f.ownAccount, Repository: f.repository,
 		OrganizationID: f.organization, Trusted: f.trusted,
 	}
 	if f.region != "" {
-		context.Region = f.region
+		at.Region = f.region
 	}
 	switch {
 	case f.ownAccount == "":
@@ -182,9 +182,9 @@ func (f *accessFlags) ofFiles(stdin io.Reader, out io.Writer) error {
 		}
 	}
 	if len(f.members) > 0 {
-		context.Members = map[string]string{f.ownAccount: ""}
+		at.Members = map[string]string{f.ownAccount: ""}
 		for _, id := range f.members {
-			context.Members[id] = ""
+			at.Members[id] = ""
 		}
 	}
 	documents := access.Documents{RegistryScope: "V2"}
@@ -204,7 +204,7 @@ func (f *accessFlags) ofFiles(stdin io.Reader, out io.Writer) error {
 		}
 		*file.to = text
 	}
-	return f.tell(accessCase{f.policy, documents, context}, out)
+	return f.tell(accessCase{f.policy, documents, at}, out)
 }
 
 func keysOf(m map[string]string) []string {

@@ -40,7 +40,7 @@ func (a *asker) Begin(o snapshot.Organization) error {
 	return nil
 }
 
-func (a *asker) Registry(context.Context, *snapshot.Registry) error { return nil }
+func (*asker) Registry(context.Context, *snapshot.Registry) error { return nil }
 
 func (a *asker) Repository(_ context.Context, reg *snapshot.Registry, r *snapshot.Repository) error {
 	settings := a.config.For(config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags})
@@ -92,7 +92,7 @@ func (f *accessFlags) ofPrincipal(command *cobra.Command, s streams) error {
 	}
 	asked := &asker{wish: wish, config: c, rows: []whereabouts{}}
 	needs := []snapshot.Need{snapshot.NeedPolicy, snapshot.NeedRegistryPolicy, snapshot.NeedAccountSettings}
-	if _, err := f.visit(command.Context(), c, needs, s, asked); err != nil {
+	if err := f.visit(command.Context(), c, needs, s, asked); err != nil {
 		return err
 	}
 	slices.SortFunc(asked.rows, func(a, b whereabouts) int {

@@ -109,7 +109,7 @@ func (f *costFlags) run(ctx context.Context, s streams) error {
 		config: c, unread: newUnread(needs), targets: map[snapshot.Target]bool{},
 		tally: cost.NewTally(cost.Options{By: cost.By(f.by), At: at, UnusedDays: f.unusedDays, Limit: f.limit}),
 	}
-	if _, err := f.visit(ctx, c, needs, s, sink); err != nil {
+	if err := f.visit(ctx, c, needs, s, sink); err != nil {
 		return err
 	}
 	result, err := sink.tally.Result()

@@ -7,14 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/ecraudit/ecraudit/internal/lifecycle"
-	"github.com/ecraudit/ecraudit/internal/report"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/ecraudit/ecraudit/internal/tagpattern"
 )
@@ -73,11 +71,8 @@ func (f *policyFlags) add(flags *pflag.FlagSet) {
 }
 
 func (f *policyFlags) addActive(flags *pflag.FlagSet) {
-	flags.IntVar(&f.activeDays, "active-days", 30, "an image that was pulled within this `NUMBER` of days is in use")
+	flags.IntVar(&f.activeDays, "active-days", 0, "an image that was pulled within this `NUMBER` of days is in use (default: ages.in_use_days of the configuration)")
 }
-
-// pilingUp is how many images that nothing expires are too many.
-const pilingUp = 100
 
 // lifecycleCase is a policy with the images of a repository.
 type lifecycleCase struct {
@@ -95,7 +90,7 @@ type lifecycleCase struct {
 // read collects the repository, and its policy unless a file holds one.
 func (f *policyFlags) read(ctx context.Context, repository string, stdin io.Reader) (*lifecycleCase, error) {
 	if f.activeDays < 0 {
-		return nil, fmt.Errorf("--active-days %d: use a number of days from 0", f.activeDays)
+		return nil, fmt.Errorf("--active-days %d: use a number of days from 1", f.activeDays)
 	}
 	c := &lifecycleCase{from: "its lifecycle policy"}
 	if f.policy != "" {
@@ -105,32 +100,38 @@ func (f *policyFlags) read(ctx context.Context, repository string, stdin io.Read
 		}
 		c.policy, c.from = policy, f.policy
 	}
-	one, err := f.subjectFlags.read(ctx, repository, f.needs())
+	needs, err := f.needs()
 	if err != nil {
 		return nil, err
 	}
-	if err := c.take(one); err != nil {
+	one, err := f.subjectFlags.read(ctx, repository, needs)
+	if err != nil {
 		return nil, err
 	}
-	c.insights.ActiveWithin = time.Duration(f.activeDays) * 24 * time.Hour
-	return c, nil
+	return c, c.take(one, f.activeDays)
 }
 
-// needs are what has to be read. A snapshot without the image graph will do:
-// what is then unknown is said.
-func (f *policyFlags) needs() []snapshot.Need {
+// needs are what has to be read. A snapshot without the image graph will do,
+// and without the repository's own policy when another one is looked at: what is
+// then unknown is said.
+func (f *policyFlags) needs() ([]snapshot.Need, error) {
 	needs := []snapshot.Need{snapshot.NeedImages}
-	if f.policy == "" {
+	if f.policy == "" || f.snapshot == "" {
 		needs = append(needs, snapshot.NeedLifecycle)
 	}
 	if f.snapshot == "" {
-		needs = append(needs, snapshot.NeedLifecycle, snapshot.NeedImageGraph)
+		needs = append(needs, snapshot.NeedImageGraph)
 	}
-	return needs
+	c, err := f.load()
+	if err == nil && c.NeedsTags() {
+		needs = append(needs, snapshot.NeedTags)
+	}
+	return needs, err
 }
 
-// take fills the case with a repository.
-func (c *lifecycleCase) take(one *subject) error {
+// take fills the case with a repository. Without a number of active days that of
+// the configuration holds.
+func (c *lifecycleCase) take(one *subject, activeDays int) error {
 	r := one.repository
 	c.subject, c.at = one, one.clock
 	c.name = fmt.Sprintf("%s in %s/%s", r.Name, r.Account, r.Region)
@@ -147,9 +148,13 @@ func (c *lifecycleCase) take(one *subject) error {
 		c.inForce = own
 	}
 	c.images = lifecycle.FromSnapshot(r.Images)
-	release := one.settings.ReleaseTagsRegexp()
+	release, settings := one.settings.ReleaseTagsRegexp(), one.settings.Settings
 	c.releases = release.String()
-	c.insights = lifecycle.InsightOptions{Release: release.MatchString, PilingUp: pilingUp}
+	c.insights = lifecycle.InsightOptions{
+		Release:      release.MatchString,
+		ActiveWithin: time.Duration(cmp.Or(activeDays, settings.Ages.InUseDays)) * 24 * time.Hour,
+		PilingUp:     settings.Limits.UntaggedImages,
+	}
 	return nil
 }
 
@@ -250,81 +255,4 @@ func releaseNote(policy *lifecycle.Policy, releases string) string {
 		return fmt.Sprintf("whether it can expire images with a release tag could not be decided: %s.", reach.Reason)
 	}
 	return ""
-}
-
-// sheet is text for people, with nothing in it that a terminal would obey.
-type sheet struct {
-	text  strings.Builder
-	width int
-}
-
-func newSheet(s streams) *sheet {
-	return &sheet{width: cmp.Or((&reportFlags{}).tableOptions(s.out).Width, defaultWidth)}
-}
-
-// say adds a paragraph whose lines all begin with the indent, after a mark on
-// the first.
-func (p *sheet) say(indent, mark, format string, args ...any) {
-	hang := indent + strings.Repeat(" ", len(mark))
-	for _, line := range folded(report.Printable(indent+mark+fmt.Sprintf(format, args...)), p.width, hang) {
-		p.text.WriteString(line + "\n")
-	}
-}
-
-func (p *sheet) gap() { p.text.WriteString("\n") }
-
-// show adds a document line by line as it is.
-func (p *sheet) show(document string) {
-	for line := range strings.Lines(document) {
-		p.text.WriteString(report.Printable(strings.TrimRight(line, "\n")) + "\n")
-	}
-}
-
-func (p *sheet) writeTo(w io.Writer) error {
-	if _, err := io.WriteString(w, p.text.String()); err != nil {
-		return fmt.Errorf("showing the result: %w", err)
-	}
-	return nil
-}
-
-// closing adds the policy that does what was meant, if there is one, and what
-// the policy to be used may do to releases.
-func (p *sheet) closing(policy *lifecycle.Policy, releases string) {
-	repaired, words := policy.Repair()
-	if repaired == nil {
-		p.remark("Note: the policy is not fully repaired: ", strings.Join(words, "; "))
-		p.remark("Note: ", releaseNote(policy, releases))
-		return
-	}
-	p.gap()
-	p.say("", "", "This policy does what was probably meant:")
-	for _, word := range words {
-		p.say("", "- ", "%s", word)
-	}
-	p.gap()
-	p.show(repaired.Text())
-	p.gap()
-	p.say("", "", "It expires more than the one above. Put it into a file and see first what it would do: ecraudit lifecycle simulate REPOSITORY --policy FILE")
-	p.remark("Mind: ", releaseNote(repaired, releases))
-}
-
-func (p *sheet) remark(mark, text string) {
-	if text == "" {
-		return
-	}
-	p.gap()
-	p.say("", "", "%s%s", mark, text)
-}
-
-// sizeText shows bytes in a unit that people read.
-func sizeText(bytes int64) string {
-	for _, unit := range []struct {
-		name  string
-		bytes int64
-	}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}} {
-		if bytes >= unit.bytes {
-			return fmt.Sprintf("%.1f %s", float64(bytes)/float64(unit.bytes), unit.name)
-		}
-	}
-	return plural(int(bytes), "byte", "bytes")
 }

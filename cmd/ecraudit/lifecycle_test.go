@@ -313,7 +313,7 @@ func TestLifecycleMistakes(t *testing.T) {
 		{"no policy", "lifecycle explain bare", "bare in 111111111111/eu-west-1 has no lifecycle policy, so nothing ever expires: give one to look at with --policy FILE"},
 		{"policy file is missing", "lifecycle explain team/api --policy nowhere", "--policy: nowhere: no such file"},
 		{"policy is invalid", "lifecycle simulate team/api --policy invalid", "the fields here are rulePriority, description, selection, action\necraudit: invalid: rule 1 (priority 1): countNumber must be a positive integer, not 0"},
-		{"days below zero", "lifecycle explain team/api --active-days -1", "--active-days -1: use a number of days from 0"},
+		{"days below zero", "lifecycle explain team/api --active-days -1", "--active-days -1: use a number of days from 1"},
 		{"nothing to simulate", "lifecycle simulate", "there is nothing to simulate: give a repository (name, ARN or URI), or --policy FILE with --images FILE"},
 		{"images without a policy", "lifecycle simulate --images images", "--policy is missing: with --images it names the policy to simulate"},
 		{"images and a repository", "lifecycle simulate team/api --policy policy --images images", `"team/api" is one too many`},
@@ -360,6 +360,26 @@ func TestLifecycleDenied(t *testing.T) {
 	r := w.run("lifecycle explain team/api")
 	if r.code != 0 || !strings.Contains(strings.Join(strings.Fields(r.out), " "), "The children of 1 index are not known (AccessDeniedException") {
 		t.Errorf("exit code %d: %s%s", r.code, r.out, r.err)
+	}
+}
+
+// What is in use is said by the flag, or else by the configuration.
+func TestLifecycleActiveDays(t *testing.T) {
+	w, repo := agedWorld(t, awssim.OrganizationOptions{})
+	pulled := awssim.BuildImage(awssim.ImageOptions{Seed: "pulled"})
+	pulled.PushedAt, pulled.LastPulledAt = w.org.Now().AddDate(0, 0, -90), w.org.Now().AddDate(0, 0, -20)
+	repo.AddImage(pulled)
+	for _, c := range []struct {
+		config, flags string
+		active        bool
+	}{
+		{"", "", true}, {"", "--active-days 19", false}, {"ages: {in_use_days: 19}", "", false}, {"ages: {in_use_days: 19}", "--active-days 21", true},
+		{"scopes: [{match: {tags: {team: nobody}}, settings: {ages: {in_use_days: 1}}}]", "", true},
+	} {
+		w.write("ecraudit.yaml", c.config+"\n")
+		if r := w.run("lifecycle explain team/api " + c.flags); r.code != 0 || strings.Contains(r.out, lifecycle.ExpiresActive) != c.active {
+			t.Errorf("%s %s: exit code %d: %s%s", c.config, c.flags, r.code, r.out, r.err)
+		}
 	}
 }
 

@@ -170,7 +170,7 @@ func readSnapshot(ctx context.Context, path string, needs []snapshot.Need, sink 
 	if err != nil {
 		return time.Time{}, fmt.Errorf("--snapshot: %s: %w; make one with: ecraudit snapshot -o FILE", path, snapshot.Cause(err))
 	}
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	reader, err := snapshot.NewReader(file, path)
 	if err != nil {
 		return time.Time{}, err
@@ -210,7 +210,7 @@ func (f *finder) Begin(o snapshot.Organization) error {
 	return nil
 }
 
-func (f *finder) Registry(context.Context, *snapshot.Registry) error { return nil }
+func (*finder) Registry(context.Context, *snapshot.Registry) error { return nil }
 
 func (f *finder) Repository(_ context.Context, reg *snapshot.Registry, r *snapshot.Repository) error {
 	if r.Name != f.name || f.account != "" && r.Account != f.account || f.region != "" && r.Region != f.region {
@@ -286,15 +286,14 @@ func (f *surveyFlags) check(command *cobra.Command) error {
 	return f.targetFlags.check()
 }
 
-// visit hands every repository to the sink, and returns the time of collection.
-// Sinks are called from many goroutines. An interrupted visit is an error.
-func (f *surveyFlags) visit(ctx context.Context, c *config.Config, needs []snapshot.Need, s streams, sink collect.Sink) (clock time.Time, err error) {
+// visit hands every repository to the sink. Sinks are called from many goroutines. An interrupted visit is an error.
+func (f *surveyFlags) visit(ctx context.Context, c *config.Config, needs []snapshot.Need, s streams, sink collect.Sink) error {
 	if f.snapshot != "" {
-		return readSnapshot(ctx, f.snapshot, needs, sink)
+		_, err := readSnapshot(ctx, f.snapshot, needs, sink)
+		return err
 	}
 	o := withDefaults(f.options, c, needs)
 	stop := f.showProgress(s.err, o.Stats)
 	defer stop()
-	err = collect.Run(ctx, o, sink)
-	return time.Now().UTC(), errors.Join(err, ctx.Err())
+	return errors.Join(collect.Run(ctx, o, sink), ctx.Err())
 }

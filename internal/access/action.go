@@ -205,8 +205,8 @@ func (s actionSet) names(all actionSet) []string {
 		return []string{"ecr:*"}
 	}
 	names := make([]string, 0, bits.OnesCount64(uint64(s)))
-	for ; s != 0; s &= s - 1 {
-		names = append(names, actionNames[bits.TrailingZeros64(uint64(s))])
+	for left := s; left != 0; left &= left - 1 {
+		names = append(names, actionNames[bits.TrailingZeros64(uint64(left))])
 	}
 	return names
 }

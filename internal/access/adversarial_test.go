@@ -111,6 +111,7 @@ func TestAdversarialPoliciesEndSoon(t *testing.T) {
 			begin := time.Now()
 			got := Analyze(docs, ctx)
 			CanPull(docs, ctx, "555566667777")
+			Statements(policy)
 			took := time.Since(begin)
 			t.Logf("%v for %d bytes: %s, %d grants", took, len(policy), got.Exposure, len(got.Grants))
 			if len(got.Problems) > 0 {

@@ -59,7 +59,7 @@ func NewWish(who, what string) (Wish, error) {
 }
 
 func actionsNamed(list string) (set actionSet) {
-	for _, name := range strings.Fields(list) {
+	for name := range strings.FieldsSeq(list) {
 		set |= matchActions(name)
 	}
 	return set
@@ -181,7 +181,7 @@ func (q question) atHome(c *caller, wish Wish, granted way, identity *statement)
 }
 
 // refused says why nothing grants it.
-func (q question) refused(c *caller, wish Wish) Answer {
+func (question) refused(c *caller, wish Wish) Answer {
 	for _, r := range c.refusals() {
 		if r.sure && r.statement.actions&wish.actions != 0 {
 			return Answer{Answer: "no", Reason: "a statement denies it", Statement: r.statement.name, Source: string(r.statement.source)}
@@ -192,7 +192,7 @@ func (q question) refused(c *caller, wish Wish) Answer {
 
 // chosen is the way to the action that matters: the least sure one where all
 // are needed, the surest one otherwise.
-func (q question) chosen(wish Wish, to func(actionSet) way) way {
+func (question) chosen(wish Wish, to func(actionSet) way) way {
 	var chosen way
 	for rest, first := wish.actions, true; rest != 0; rest, first = rest&(rest-1), false {
 		one := to(rest &^ (rest - 1))

@@ -86,15 +86,14 @@ func (i *identity) kind() string {
 
 func (i *identity) name() string { return i.resource[strings.LastIndex(i.resource, "/")+1:] }
 
+// isResource compares with the role or user that a principal entry names. A
+// session does not tell its role's path, but an account has only one role of a
+// name, and AWS replaces the ARN of a role that is gone.
 func (i *identity) isResource(resource string) truth {
-	switch {
-	case !i.path:
-		return truthOf(i.resource == resource)
-	case strings.HasPrefix(resource, "role/") && strings.HasSuffix(resource, "/"+i.name()):
-		return maybe
-	default:
-		return no
+	if i.path {
+		return truthOf(strings.HasPrefix(resource, "role/") && strings.HasSuffix(resource, "/"+i.name()))
 	}
+	return truthOf(i.resource == resource)
 }
 
 // isSession compares with the principal of one session.

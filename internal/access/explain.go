@@ -45,6 +45,12 @@ func Explain(docs Documents, ctx Context) []Explanation {
 			e.Nothing = "there are too many Deny statements to tell what each of them takes back"
 		} else {
 			e.denies(s, whole, analyzeOnly(docs, &ctx, func(j int, _ *statement) bool { return j != i }))
+			alone := func() Analysis {
+				return analyzeOnly(docs, &ctx, func(j int, other *statement) bool { return !other.deny || j == i })
+			}
+			if e.Nothing == deniesWhatNobodyGrants && !sameGrants(alone(), undenied) {
+				e.Nothing = "another statement denies it too"
+			}
 		}
 		list[i] = e
 	}
@@ -139,5 +145,13 @@ func (s *statement) deniesNothing() string {
 			return t.doubt()
 		}
 	}
-	return "no statement grants what it denies"
+	return deniesWhatNobodyGrants
+}
+
+const deniesWhatNobodyGrants = "no statement grants what it denies"
+
+func sameGrants(a, b Analysis) bool {
+	return slices.EqualFunc(a.Grants, b.Grants, func(x, y Grant) bool {
+		return compareGrants(x, y) == 0 && slices.Equal(x.Conditions, y.Conditions)
+	})
 }

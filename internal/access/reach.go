@@ -166,7 +166,7 @@ type portion struct {
 
 // divide cuts the set into portions. The list is good until the next call.
 func (w *world) divide(set actionSet, partial []refusal) []portion {
-	portions := append(w.portions[:0], portion{actions: set})
+	portions := append(w.portions[:0], portion{actions: set}) //nolint:gocritic // the list is kept for the next call below
 	if !slices.ContainsFunc(partial, func(r refusal) bool { return set&^r.actions() != 0 }) {
 		portions[0].refusals, partial = partial, nil
 	}

@@ -14,7 +14,7 @@ import (
 func AnalyzeRegistry(policy string, c Context) Analysis {
 	docs := Documents{RegistryPolicy: policy, RegistryScope: "V2"}
 	result := Analysis{Grants: []Grant{}}
-	for _, name := range repositoriesOf(policy, &c) {
+	for _, name := range repositoriesOf(policy) {
 		c.Repository = name
 		one := analyze(docs, &c, true)
 		result.Problems = one.Problems
@@ -32,7 +32,7 @@ const mostRepositories = 32
 // the policy's resources tell apart: of two names that the same resources
 // match it returns one. Where there are too many it returns no name, and then
 // it is undecided what a resource that names repositories holds.
-func repositoriesOf(policy string, c *Context) []string {
+func repositoriesOf(policy string) []string {
 	patterns := repositoryPatterns(policy)
 	names := append([]string{filler}, instances(patterns)...)
 	var kinds []string

@@ -27,7 +27,7 @@ func (d demo) registries() {
 	landing.AddCreationTemplate(d.soundTemplate("public", "PULL_THROUGH_CACHE"))
 }
 
-func (d demo) soundTemplate(prefix, appliedFor string) CreationTemplate {
+func (demo) soundTemplate(prefix, appliedFor string) CreationTemplate {
 	return CreationTemplate{
 		Prefix: prefix, AppliedFor: []string{appliedFor}, TagMutability: "IMMUTABLE", Encryption: Encryption{Type: "AES256"},
 		RepositoryPolicy: demoPolicy(), LifecyclePolicy: demoLifecycle, ResourceTags: map[string]string{"team": "platform"},

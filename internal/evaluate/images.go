@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -210,12 +211,7 @@ func wildcardMatches(wildcard, text string) bool {
 }
 
 func matchesAny(pattern *regexp.Regexp, tags []string) bool {
-	for _, tag := range tags {
-		if pattern.MatchString(tag) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(tags, pattern.MatchString)
 }
 
 // statusArchived is that of images that cannot be pulled until they are restored.

@@ -58,7 +58,7 @@ func subjects(i *snapshot.Image) (digests []string) {
 		return digests
 	}
 	for _, tag := range i.Tags {
-		if m := cosignTag.FindStringSubmatch(tag); m != nil && !slices.Contains(digests, "sha256:"+m[1]) {
+		if m := cosignTag.FindStringSubmatch(tag); len(m) == 2 && !slices.Contains(digests, "sha256:"+m[1]) {
 			digests = append(digests, "sha256:"+m[1])
 		}
 	}

@@ -166,3 +166,12 @@ func TestDays(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkInsights is what a repository of a usual size costs an audit.
+func BenchmarkInsights(b *testing.B) {
+	p := mustParse(b, ruleText(1, prefixes("gitsha_")+","+pushed7, expire), ruleText(2, prefixes("gitpr_")+","+pushed7, expire), ruleText(3, untagged+","+newest5, expire))
+	images := benchmarkImages(100)
+	for b.Loop() {
+		p.Insights(images, now, InsightOptions{Release: isRelease, ActiveWithin: 30 * day, PilingUp: 100})
+	}
+}
