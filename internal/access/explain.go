@@ -24,49 +24,67 @@ const mostDenies = 20
 // the documents.
 func Explain(docs Documents, ctx Context) []Explanation {
 	statements, _ := parse(docs, &ctx)
-	whole := Analyze(docs, ctx)
-	undenied := whole
-	if slices.ContainsFunc(statements, func(s *statement) bool { return s.deny }) {
-		undenied = analyzeOnly(docs, &ctx, func(_ int, s *statement) bool { return !s.deny })
-	}
+	x := explainer{docs: docs, ctx: &ctx, whole: Analyze(docs, ctx)}
+	x.undenied = x.without(func(_ int, s *statement) bool { return s.deny })
 	list := make([]Explanation, len(statements))
-	denies := 0
 	for i, s := range statements {
-		e := Explanation{Statement: s.name, Source: string(s.source), Effect: "Allow"}
-		if !s.deny {
-			e.Grants = grantsOf(whole, s)
-			e.Inert = s.inert()
-			e.Nothing = s.grantsNothing(e.Grants, grantsOf(undenied, s))
-			list[i] = e
-			continue
-		}
-		e.Effect = "Deny"
-		if denies++; denies > mostDenies {
-			e.Nothing = "there are too many Deny statements to tell what each of them takes back"
+		if s.deny {
+			list[i] = x.deny(i, s)
 		} else {
-			e.denies(s, whole, analyzeOnly(docs, &ctx, func(j int, _ *statement) bool { return j != i }))
-			alone := func() Analysis {
-				return analyzeOnly(docs, &ctx, func(j int, other *statement) bool { return !other.deny || j == i })
-			}
-			if e.Nothing == deniesWhatNobodyGrants && !sameGrants(alone(), undenied) {
-				e.Nothing = "another statement denies it too"
-			}
+			list[i] = x.allow(s)
 		}
-		list[i] = e
 	}
 	return list
 }
 
-// analyzeOnly leaves statements out.
-func analyzeOnly(docs Documents, ctx *Context, keep func(int, *statement) bool) Analysis {
-	statements, _ := parse(docs, ctx)
+// explainer knows what the documents grant, and what they would without any
+// Deny.
+type explainer struct {
+	docs            Documents
+	ctx             *Context
+	whole, undenied Analysis
+	denies          int // explained so far
+}
+
+// without analyzes the documents without some of their statements.
+func (x *explainer) without(left func(int, *statement) bool) Analysis {
+	statements, _ := parse(x.docs, x.ctx)
 	kept := make([]*statement, 0, len(statements))
 	for i, s := range statements {
-		if keep(i, s) {
+		if !left(i, s) {
 			kept = append(kept, s)
 		}
 	}
-	return judge(kept, docs, ctx, false)
+	return judge(kept, x.docs, x.ctx, false)
+}
+
+func (x *explainer) allow(s *statement) Explanation {
+	grants := grantsOf(x.whole, s)
+	return Explanation{
+		Statement: s.name, Source: string(s.source), Effect: "Allow", Grants: grants, Inert: s.inert(),
+		Nothing: s.grantsNothing(grants, grantsOf(x.undenied, s)),
+	}
+}
+
+func (x *explainer) deny(at int, s *statement) Explanation {
+	e := Explanation{Statement: s.name, Source: string(s.source), Effect: "Deny"}
+	if x.denies++; x.denies > mostDenies {
+		e.Nothing = "there are too many Deny statements to tell what each of them takes back"
+		return e
+	}
+	e.compare(x.whole, x.without(func(i int, _ *statement) bool { return i == at }))
+	if len(e.Grants) > 0 || e.Narrows {
+		return e
+	}
+	e.Nothing = s.deniesNothing()
+	if e.Nothing == "" {
+		e.Nothing = "no statement grants what it denies"
+		alone := x.without(func(i int, other *statement) bool { return other.deny && i != at })
+		if !sameGrants(alone, x.undenied) {
+			e.Nothing = "another statement denies it too"
+		}
+	}
+	return e
 }
 
 func grantsOf(a Analysis, s *statement) (list []Grant) {
@@ -106,8 +124,8 @@ func (s *statement) inert() (list []InertAction) {
 	return list
 }
 
-// denies compares what there is with what there would be without the Deny.
-func (e *Explanation) denies(s *statement, with, without Analysis) {
+// compare lists what there would be without the Deny.
+func (e *Explanation) compare(with, without Analysis) {
 	for _, g := range without.Grants {
 		at := slices.IndexFunc(with.Grants, func(other Grant) bool { return other.about(&g) })
 		if at < 0 || !slices.Equal(with.Grants[at].Actions, g.Actions) {
@@ -115,9 +133,6 @@ func (e *Explanation) denies(s *statement, with, without Analysis) {
 		} else if !slices.Equal(with.Grants[at].Conditions, g.Conditions) {
 			e.Narrows = true
 		}
-	}
-	if len(e.Grants) == 0 && !e.Narrows {
-		e.Nothing = s.deniesNothing()
 	}
 }
 
@@ -128,6 +143,7 @@ func (g *Grant) about(other *Grant) bool {
 		g.Exposure == other.Exposure && g.Widest == other.Widest
 }
 
+// deniesNothing says why a Deny surely covers nobody, "" where it does.
 func (s *statement) deniesNothing() string {
 	if s.doubt != "" {
 		return s.doubt
@@ -145,10 +161,8 @@ func (s *statement) deniesNothing() string {
 			return t.doubt()
 		}
 	}
-	return deniesWhatNobodyGrants
+	return ""
 }
-
-const deniesWhatNobodyGrants = "no statement grants what it denies"
 
 func sameGrants(a, b Analysis) bool {
 	return slices.EqualFunc(a.Grants, b.Grants, func(x, y Grant) bool {

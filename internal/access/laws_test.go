@@ -41,6 +41,8 @@ var (
 		"aws:SourceAccount":          {ownAccount, stranger, "*", "${aws:PrincipalAccount}"},
 		"aws:SourceArn":              {"arn:aws:lambda:eu-west-1:" + ownAccount + ":function:*", "arn:aws:lambda:*:" + stranger + ":function:f", "arn:aws:lambda:*:*:function:f", "*"},
 		"aws:SourceOrgID":            {ownOrgID, "o-zzzzzzzzzz", "*"},
+		"aws:MultiFactorAuthAge":     {"300", "0", "1000000"},
+		"aws:CurrentTime":            {"2020-01-01T00:00:00Z", "2021-06-01", "1800000000"},
 		"example:Key":                {"a", "*"},
 	}
 	keyNames        = slices.Sorted(maps.Keys(keyPool))
@@ -52,6 +54,10 @@ func operatorsFor(key string) []string {
 	switch key {
 	case "aws:PrincipalArn", "aws:SourceArn":
 		return arnOperators
+	case "aws:MultiFactorAuthAge":
+		return []string{"NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals", "NumericEquals", "NumericNotEquals", "NumericLessThanIfExists", "NumericEqualsIfExists"}
+	case "aws:CurrentTime":
+		return []string{"DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals", "DateEquals", "DateNotEquals", "DateGreaterThanIfExists"}
 	case "aws:SourceIp":
 		return []string{"IpAddress", "NotIpAddress", "IpAddressIfExists"}
 	case "aws:SecureTransport", "aws:MultiFactorAuthPresent", "aws:PrincipalIsAWSService":
@@ -192,11 +198,37 @@ func TestLawWideningAnAllowNeverNarrows(t *testing.T) {
 	})
 }
 
+// The resources of a registry policy that hold the repository, and wider ones.
+func TestLawWideningAResourceNeverNarrows(t *testing.T) {
+	resources := []string{
+		"arn:aws:ecr:eu-west-1:111122223333:repository/other", "arn:aws:ecr:eu-west-1:111122223333:repository/${aws:PrincipalAccount}",
+		"arn:aws:ecr:eu-west-1:111122223333:repository/team/api", "arn:aws:ecr:eu-west-1:111122223333:repository/team/*", "arn:aws:ecr:*:*:repository/*", "*",
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		p, ctx := drawPolicy(t), drawContext(t)
+		for i := range p.Statement {
+			p.Statement[i].Resource = []string{rapid.SampledFrom(resources).Draw(t, "resource")}
+		}
+		q := naivePolicy{p.Version, slices.Clone(p.Statement)}
+		q.Statement[0].Resource = []string{rapid.SampledFrom(resources).Draw(t, "wider")}
+		if slices.Index(resources, q.Statement[0].Resource[0]) < slices.Index(resources, p.Statement[0].Resource[0]) {
+			p, q = q, p
+		}
+		scope := rapid.SampledFrom([]string{"V1", "V2", ""}).Draw(t, "scope")
+		before := access.Analyze(access.Documents{RegistryPolicy: p.text(), RegistryScope: scope}, ctx)
+		after := access.Analyze(access.Documents{RegistryPolicy: q.text(), RegistryScope: scope}, ctx)
+		if narrower(before, after) {
+			t.Fatalf("%s is %s %q\nbut %s is %s %q", p.text(), before.Exposure, brief(before.Grants), q.text(), after.Exposure, brief(after.Grants))
+		}
+	})
+}
+
 func TestLawOrderAndCaseDoNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, ctx := drawPolicy(t), drawContext(t)
 		q := naivePolicy{Version: p.Version}
 		for _, s := range rapid.Permutation(p.Statement).Draw(t, "order") {
+			s.Principal, s.NotPrincipal = reversed(s.Principal), reversed(s.NotPrincipal)
 			s.Action, s.NotAction = turned(s.Action), turned(s.NotAction)
 			condition := map[string]conditions{}
 			for operator, keys := range s.Condition {
@@ -215,6 +247,20 @@ func TestLawOrderAndCaseDoNotMatter(t *testing.T) {
 			t.Fatalf("%s\n%s\ndiffer (-before +after):\n%s", p.text(), q.text(), diff)
 		}
 	})
+}
+
+// reversed turns the lists of a principal element.
+func reversed(principal any) any {
+	lists, ok := principal.(map[string][]string)
+	if !ok {
+		return principal
+	}
+	turned := map[string][]string{}
+	for kind, list := range lists {
+		turned[kind] = slices.Clone(list)
+		slices.Reverse(turned[kind])
+	}
+	return turned
 }
 
 func turned(list []string) []string {
@@ -272,6 +318,7 @@ func (w someone) requests(asked func(key string) bool) []request {
 	keys := map[string]string{"aws:resourceaccount": ownAccount, "aws:resourceorgid": ownOrgID, "aws:principalisawsservice": "false"}
 	free := map[string][]string{
 		"example:key": {"", "a", "b", "*"}, "aws:sourcevpce": {"", "vpce-1", "vpce-2", "vpce-*"}, "aws:sourceip": {"", "203.0.113.5", "8.8.8.8", "198.51.100.9", "2600::1"}, "aws:securetransport": {"true", "false"},
+		"aws:currenttime": {"1500000000", "1577836800", "1600000000", "1622505600", "1700000000", "1800000000", "1900000000"},
 	}
 	set := func(key, value string) {
 		if value != "" {
@@ -300,6 +347,7 @@ func (w someone) requests(asked func(key string) bool) []request {
 		}
 		free["aws:principaltag/team"] = []string{"", "a", "b", "ab", "a*", "*", "A"}
 		free["aws:multifactorauthpresent"] = []string{"", "true", "false"}
+		free["aws:multifactorauthage"] = []string{"", "0", "5", "300", "5000", "1000000", "2000000"}
 	}
 	list := []map[string]string{keys}
 	for _, key := range slices.Sorted(maps.Keys(free)) {

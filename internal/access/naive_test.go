@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // This file is a second evaluator, written to be obvious: it knows nothing of
@@ -159,13 +160,37 @@ func compare(operator, wanted, actual string) bool {
 	case "IpAddress":
 		prefix, err := netip.ParsePrefix(wanted)
 		return err == nil && prefix.Contains(netip.MustParseAddr(actual))
-	case "NumericLessThan":
-		w, err1 := strconv.Atoi(wanted)
-		a, err2 := strconv.Atoi(actual)
-		return err1 == nil && err2 == nil && a < w
+	case "NumericEquals", "NumericLessThan", "NumericLessThanEquals", "NumericGreaterThan", "NumericGreaterThanEquals",
+		"DateEquals", "DateLessThan", "DateLessThanEquals", "DateGreaterThan", "DateGreaterThanEquals":
+		a, w := moment(actual), moment(wanted)
+		switch {
+		case strings.HasSuffix(operator, "LessThan"):
+			return a < w
+		case strings.HasSuffix(operator, "LessThanEquals"):
+			return a <= w
+		case strings.HasSuffix(operator, "GreaterThan"):
+			return a > w
+		case strings.HasSuffix(operator, "GreaterThanEquals"):
+			return a >= w
+		default:
+			return a == w
+		}
 	default:
 		panic("no operator " + operator)
 	}
+}
+
+// moment reads a number, or a date as seconds since 1970.
+func moment(text string) int {
+	if n, err := strconv.Atoi(text); err == nil {
+		return n
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05Z", "2006-01-02"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return int(at.Unix())
+		}
+	}
+	panic("no date " + text)
 }
 
 var patterns = map[string]*regexp.Regexp{}

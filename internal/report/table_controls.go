@@ -48,13 +48,29 @@ func (t *table) controlsOverview(sections []*section) error {
 	for i, c := range controls {
 		rows[i] = []string{Printable(c.name), c.verdict(complete), counter(c.fail), counter(c.unknown), Printable(strings.Join(c.rules, ", "))}
 	}
-	t.fit(header, rows)
+	t.fitLast(header, rows)
 	for i, c := range controls {
 		if look := verdictStyles[c.verdict(complete)]; look != plain {
 			rows[i][1] = string(t.paint(nil, rows[i][1], look))
 		}
 	}
 	return t.render(header, rows)
+}
+
+// fitLast makes the last column as narrow as the width demands.
+func (t *table) fitLast(header []string, rows [][]string) {
+	last := len(header) - 1
+	room := t.width
+	for i, h := range header[:last] {
+		width := displayWidth(h)
+		for _, row := range rows {
+			width = max(width, displayWidth(row[i]))
+		}
+		room -= width + columnGap
+	}
+	for _, row := range rows {
+		row[last] = elided(row[last], max(room, minTitle))
+	}
 }
 
 var verdictStyles = map[string]style{"fail": red, "unknown": purple, "pass": green}
