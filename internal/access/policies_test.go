@@ -178,6 +178,7 @@ var openCases = []policyCase{
 	{"MFA", everyoneWhen(`"Bool":{"aws:MultiFactorAuthPresent":"true"},"NumericLessThan":{"aws:MultiFactorAuthAge":300}`), access.ExposurePublic, nil},
 	{"a past date", everyoneWhen(`"DateLessThan":{"aws:CurrentTime":"2020-01-01T00:00:00Z"}`), access.ExposurePublic, nil},
 	{"an empty time", everyoneWhen(`"DateLessThan":{"aws:CurrentTime":"2020-01-01T00:00:00Z"},"DateGreaterThan":{"aws:CurrentTime":"2021-01-01T00:00:00Z"}`), access.ExposureOwn, []string{}},
+	{"a negative age", everyoneWhen(`"NumericLessThan":{"aws:MultiFactorAuthAge":0}`), access.ExposureOwn, []string{}},
 	{"user name", everyoneWhen(`"StringEquals":{"aws:username":"bob"}`), access.ExposurePublic, nil},
 	{"kind of principal", everyoneWhen(`"StringEquals":{"aws:PrincipalType":"AssumedRole"}`), access.ExposurePublic, nil},
 	{"user id", everyoneWhen(`"StringLike":{"aws:userid":"AROAEXAMPLEEXAMPLE123:*"}`), access.ExposureUnknown, []string{"everyone: unknown up to outside, pull"}},

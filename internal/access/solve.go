@@ -251,7 +251,9 @@ func (o *operand) suggest(add func(string, certainty), t *test, specific certain
 		add("false", specific)
 	case dateFamily, numberFamily:
 		for _, step := range []float64{0, -1, 1, -0.5, 0.5} {
-			add(strconv.FormatFloat(o.number+step, 'f', -1, 64), specific)
+			if value := o.number + step; value >= 0 || !t.neverNegative() {
+				add(strconv.FormatFloat(value, 'f', -1, 64), specific)
+			}
 		}
 	case binaryFamily:
 		add(o.text, specific)
@@ -269,6 +271,11 @@ func (o *operand) suggest(add func(string, certainty), t *test, specific certain
 			add(strings.ToUpper(o.text), specific)
 		}
 	}
+}
+
+// neverNegative reports whether the key is a time or an age.
+func (t *test) neverNegative() bool {
+	return t.class == clockKey || t.key == "aws:MultiFactorAuthAge"
 }
 
 func shapes(demands []demand) []glob {

@@ -60,7 +60,7 @@ func benchImage(k int, newest time.Time) awssim.Image {
 
 func benchOptions() collect.Options {
 	needs := snapshot.Needs{}
-	for _, group := range [][]snapshot.Need{snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), {snapshot.NeedImages, snapshot.NeedReleaseScanFindings}} {
+	for _, group := range [][]snapshot.Need{snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), {snapshot.NeedImages, snapshot.NeedImageGraph, snapshot.NeedReleaseScanFindings}} {
 		for _, need := range group {
 			needs[need] = true
 		}

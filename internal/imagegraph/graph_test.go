@@ -157,3 +157,18 @@ func TestLawVulnerabilitiesGoUp(t *testing.T) {
 		}
 	})
 }
+
+// Indexes of indexes that share their images are not followed for ever.
+func TestScanOfCraftedIndexes(t *testing.T) {
+	var images []snapshot.Image
+	for level := range nesting {
+		index := snapshot.Image{Digest: string(rune('a' + level)), Kind: snapshot.KindIndex}
+		for range 50 {
+			index.Children = append(index.Children, snapshot.Child{Digest: string(rune('a' + level + 1))})
+		}
+		images = append(images, index)
+	}
+	if scan := New(images).Scan(&images[0]); scan.Known() {
+		t.Errorf("%+v", scan)
+	}
+}

@@ -56,14 +56,21 @@ var states = map[string]struct {
 	"IMAGE_ARCHIVED":           {Expired, "it is archived, and archived images are not scanned"},
 }
 
-// nesting is how deep indexes are followed into indexes.
-const nesting = 8
+// Indexes are followed into indexes so deep, and to so many images in all. No
+// index that anybody builds comes near.
+const (
+	nesting    = 8
+	mostImages = 10_000
+)
 
 // Scan returns what is known of an image's vulnerabilities.
-func (g *Graph) Scan(i *snapshot.Image) Scan { return g.scan(i, nesting) }
+func (g *Graph) Scan(i *snapshot.Image) Scan {
+	left := mostImages
+	return g.scan(i, nesting, &left)
+}
 
-func (g *Graph) scan(i *snapshot.Image, depth int) Scan {
-	if depth == 0 {
+func (g *Graph) scan(i *snapshot.Image, depth int, left *int) Scan {
+	if *left--; depth == 0 || *left < 0 {
 		return Scan{State: Unknown, Reason: "its indexes refer to each other without end"}
 	}
 	if i.Kind != snapshot.KindIndex {
@@ -72,7 +79,7 @@ func (g *Graph) scan(i *snapshot.Image, depth int) Scan {
 	if i.Children == nil {
 		return Scan{State: Unknown, Reason: "the manifest of this index was not read, so its images are not known"}
 	}
-	return g.worst(i, depth)
+	return g.worst(i, depth, left)
 }
 
 func single(s *snapshot.Scan) Scan {
@@ -103,7 +110,7 @@ func single(s *snapshot.Scan) Scan {
 
 // worst sums up the scans of an index's images. Where one is not known neither
 // is the whole, but what the others have is surely there.
-func (g *Graph) worst(index *snapshot.Image, depth int) Scan {
+func (g *Graph) worst(index *snapshot.Image, depth int, left *int) Scan {
 	whole := Scan{Status: "COMPLETE", State: Clean}
 	images := 0
 	for _, child := range index.Children {
@@ -116,7 +123,7 @@ func (g *Graph) worst(index *snapshot.Image, depth int) Scan {
 			whole.doubt(Scan{State: Unknown, Reason: "the index refers to " + child.Digest + ", which is not in the repository"})
 			continue
 		}
-		scan := g.scan(image, depth-1)
+		scan := g.scan(image, depth-1, left)
 		if !scan.Known() {
 			scan.Reason = strings.TrimSpace("its image for "+child.Platform) + ": " + scan.Reason
 			whole.doubt(scan)
