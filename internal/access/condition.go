@@ -114,17 +114,16 @@ func (r *reader) conditions(n node) ([]*test, error) {
 		return nil, errors.New("it is not an object")
 	}
 	var tests []*test
-	for i, written := range n.names {
-		keys := n.items[i]
+	for _, keys := range n.items {
 		if keys.kind != '{' {
 			return tests, errors.New("an operator holds no object of keys")
 		}
-		for j, key := range keys.names {
-			values, err := keys.items[j].texts()
+		for _, key := range keys.items {
+			values, err := key.texts()
 			if err != nil {
 				return tests, err
 			}
-			tests = append(tests, r.test(written, key, values))
+			tests = append(tests, r.test(keys.name, key.name, values))
 		}
 	}
 	return tests, nil

@@ -13,9 +13,14 @@ import (
 // would mean to analyze another document than the one that is there.
 type node struct {
 	kind  byte   // '"', '0' for a number, 't' for true and false, 'n' for null, '[' or '{'
+	name  string // of a member of an object
 	text  string // of a string, number or boolean
-	names []string
 	items []node
+}
+
+// member returns the place of a member in its object, -1 where there is none.
+func (n node) member(name string) int {
+	return slices.IndexFunc(n.items, func(item node) bool { return item.name == name })
 }
 
 const maxDepth = 20 // a policy needs six
@@ -30,7 +35,7 @@ var (
 func parseJSON(text string) (node, error) {
 	text = strings.TrimPrefix(text, "\ufeff")
 	most := 1 + strings.Count(text, ",") + strings.Count(text, "{") + strings.Count(text, "[")
-	r := jsonReader{rest: text, nodes: make([]node, 0, most), names: make([]string, 0, strings.Count(text, `":`))}
+	r := jsonReader{rest: text, nodes: make([]node, 0, most), open: make([]node, 0, usuallyOpen)}
 	root, err := r.value(0)
 	if err == nil && r.next() != nothing {
 		err = errSyntax
@@ -41,12 +46,12 @@ func parseJSON(text string) (node, error) {
 // jsonReader reads values one after the other. What belongs to a list or object
 // is put aside until it ends, and then stored together.
 type jsonReader struct {
-	rest      string
-	openNodes []node
-	openNames []string
-	nodes     []node
-	names     []string
+	rest  string
+	open  []node
+	nodes []node
 }
+
+const usuallyOpen = 32 // nodes at once
 
 // nothing is what next returns at the end.
 const nothing = 0
@@ -89,14 +94,16 @@ func (r *jsonReader) value(depth int) (node, error) {
 }
 
 func (r *jsonReader) composite(kind, last byte, depth int) (node, error) {
-	firstNode, firstName := len(r.openNodes), len(r.openNames)
+	first := len(r.open)
 	r.take(kind)
 	for more := !r.take(last); more; more = !r.take(last) {
-		if len(r.openNodes) > firstNode && !r.take(',') {
+		if len(r.open) > first && !r.take(',') {
 			return node{}, errSyntax
 		}
+		name := ""
 		if kind == '{' {
-			if err := r.name(firstName); err != nil {
+			var err error
+			if name, err = r.name(first); err != nil {
 				return node{}, err
 			}
 		}
@@ -104,39 +111,34 @@ func (r *jsonReader) composite(kind, last byte, depth int) (node, error) {
 		if err != nil {
 			return node{}, err
 		}
-		r.openNodes = append(r.openNodes, item)
+		item.name = name
+		r.open = append(r.open, item)
 	}
-	n := node{kind: kind, items: stored(&r.nodes, r.openNodes[firstNode:]), names: stored(&r.names, r.openNames[firstName:])}
-	r.openNodes, r.openNames = r.openNodes[:firstNode], r.openNames[:firstName]
-	return n, nil
-}
-
-// stored appends to the store, and returns what it appended.
-func stored[T any](store *[]T, list []T) []T {
-	first := len(*store)
-	*store = append(*store, list...)
-	return (*store)[first:len(*store):len(*store)]
+	stored := len(r.nodes)
+	r.nodes = append(r.nodes, r.open[first:]...)
+	r.open = r.open[:first]
+	return node{kind: kind, items: r.nodes[stored:len(r.nodes):len(r.nodes)]}, nil
 }
 
 // name reads the name of a member; those of its object begin at first.
-func (r *jsonReader) name(first int) error {
+func (r *jsonReader) name(first int) (string, error) {
 	if r.next() != '"' {
-		return errSyntax
+		return "", errSyntax
 	}
 	name, err := r.quoted()
 	if err != nil {
-		return err
+		return "", err
 	}
+	members := node{items: r.open[first:]}
 	switch {
-	case slices.Contains(r.openNames[first:], name):
-		return fmt.Errorf("the member %q stands twice in one object", name)
-	case len(r.openNames)-first > 1000:
-		return errors.New("an object has more than 1000 members")
+	case members.member(name) >= 0:
+		return "", fmt.Errorf("the member %q stands twice in one object", name)
+	case len(members.items) > 1000:
+		return "", errors.New("an object has more than 1000 members")
 	case !r.take(':'):
-		return errSyntax
+		return "", errSyntax
 	}
-	r.openNames = append(r.openNames, name)
-	return nil
+	return name, nil
 }
 
 func (r *jsonReader) quoted() (string, error) {

@@ -75,9 +75,8 @@ func parsePolicy(text string, from source, scope string, ctx *Context) policy {
 	}
 	var statements []node
 	r.version(root)
-	for i, name := range root.names {
-		item := root.items[i]
-		switch {
+	for _, item := range root.items {
+		switch name := item.name; {
 		case name == "Version", name == "Id":
 		case name == "Statement" && item.kind == '[':
 			statements = item.items
@@ -87,7 +86,7 @@ func parsePolicy(text string, from source, scope string, ctx *Context) policy {
 			r.problem("unknown element %q", name)
 		}
 	}
-	if !slices.Contains(root.names, "Statement") {
+	if root.member("Statement") < 0 {
 		r.problem("it has no Statement")
 	}
 	p := policy{}
@@ -107,23 +106,22 @@ func (r *reader) problem(format string, args ...any) {
 }
 
 func (r *reader) version(root node) {
-	for i, name := range root.names {
-		if name != "Version" {
-			continue
-		}
-		switch text := root.items[i].text; text {
-		case "2012-10-17":
-			r.variables = true
-		case "2008-10-17":
-		default:
-			r.problem("unknown version %q", text)
-		}
+	at := root.member("Version")
+	if at < 0 {
+		return
+	}
+	switch text := root.items[at].text; text {
+	case "2012-10-17":
+		r.variables = true
+	case "2008-10-17":
+	default:
+		r.problem("unknown version %q", text)
 	}
 }
 
 func (r *reader) statement(n node, number int) *statement {
 	s := &statement{source: r.source}
-	if at := slices.Index(n.names, "Sid"); at >= 0 {
+	if at := n.member("Sid"); at >= 0 {
 		s.name = n.items[at].text
 	}
 	if s.name == "" {
@@ -136,14 +134,14 @@ func (r *reader) statement(n node, number int) *statement {
 			s.doubt = fmt.Sprintf("its %s is not valid: %v", name, err)
 		}
 	}
-	r.complete(s, n.names)
+	r.complete(s, n)
 	r.assign(s, spoken, sure)
 	return s
 }
 
 // complete notes what AWS demands of a statement and what is not there.
-func (r *reader) complete(s *statement, names []string) {
-	seen := func(name string) bool { return slices.Contains(names, name) }
+func (r *reader) complete(s *statement, n node) {
+	seen := func(name string) bool { return n.member(name) >= 0 }
 	for _, pair := range [][2]string{{"Principal", "NotPrincipal"}, {"Action", "NotAction"}} {
 		if seen(pair[0]) == seen(pair[1]) {
 			r.problem("statement %s: it needs one of %s and %s", s.name, pair[0], pair[1])

@@ -60,14 +60,14 @@ func (r *reader) principals(n node) ([]principal, error) {
 		return entries, nil
 	}
 	var entries []principal
-	for i, name := range n.names {
-		list, err := n.items[i].texts()
+	for _, item := range n.items {
+		list, err := item.texts()
 		if err != nil {
 			return append(entries, principal{kind: invalid, doubt: doubtPrincipal}), err
 		}
 		for _, text := range list {
-			p := r.principal(name, text)
-			p.element = name
+			p := r.principal(item.name, text)
+			p.element = item.name
 			entries = append(entries, p)
 		}
 	}
