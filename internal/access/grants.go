@@ -213,7 +213,7 @@ func (b *builder) service(name, title string, listed *listing) {
 			continue
 		}
 		if scopes == nil {
-			scopes = make([]found, len(b.world.scopes))
+			scopes = b.world.emptyFounds()
 		}
 		scopes[i] = f.without(listed.of(&b.world.scopes[i]))
 	}
@@ -293,7 +293,7 @@ func (b *builder) admitted(doubt string) (scopes []found, people []admission) {
 				continue
 			}
 			if scopes == nil {
-				scopes = make([]found, len(b.world.scopes))
+				scopes = b.world.emptyFounds()
 			}
 			f := b.reach(b.statement, c, doubt)
 			if single && !c.who.generic {
@@ -313,6 +313,9 @@ func (b *builder) services(listed *listing) {
 	first := len(b.grants)
 	b.service(filler+".amazonaws.com", "any service", listed)
 	anybody := b.grants[first:len(b.grants):len(b.grants)]
+	if !b.world.tellsServices {
+		return
+	}
 	for _, name := range b.world.services {
 		before := len(b.grants)
 		b.service(name, "service "+name, listed)

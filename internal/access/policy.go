@@ -47,6 +47,15 @@ func (s *statement) personal() bool {
 	return slices.ContainsFunc(s.tests, (*test).personal)
 }
 
+// tellsServices reports whether the statement may distinguish services that a
+// wildcard lets in.
+func (s *statement) tellsServices() bool {
+	if (s.deny || s.notPrincipal) && s.namesService() {
+		return true
+	}
+	return slices.ContainsFunc(s.tests, func(t *test) bool { return t.class == serviceNameKey || t.class == sourceARNKey || t.variable })
+}
+
 // policy is a parsed document.
 type policy struct {
 	statements []*statement
@@ -128,10 +137,10 @@ func (r *reader) statement(n node, number int) *statement {
 		s.name = fmt.Sprintf("#%d", number)
 	}
 	spoken, sure := actionSet(0), resources{repository: yes, registry: yes}
-	for i, name := range n.names {
-		if err := r.element(s, name, n.items[i], &spoken, &sure); err != nil {
-			r.problem("statement %s: %s: %v", s.name, name, err)
-			s.doubt = fmt.Sprintf("its %s is not valid: %v", name, err)
+	for _, item := range n.items {
+		if err := r.element(s, item, &spoken, &sure); err != nil {
+			r.problem("statement %s: %s: %v", s.name, item.name, err)
+			s.doubt = fmt.Sprintf("its %s is not valid: %v", item.name, err)
 		}
 	}
 	r.complete(s, n)
@@ -158,8 +167,8 @@ func (r *reader) complete(s *statement, n node) {
 	}
 }
 
-func (r *reader) element(s *statement, name string, n node, spoken *actionSet, where *resources) (err error) {
-	switch name {
+func (r *reader) element(s *statement, n node, spoken *actionSet, where *resources) (err error) {
+	switch n.name {
 	case "Sid":
 		if n.kind != '"' {
 			return fmt.Errorf("it is not a text")
@@ -170,13 +179,13 @@ func (r *reader) element(s *statement, name string, n node, spoken *actionSet, w
 		}
 		s.deny = n.text == "Deny"
 	case "Principal", "NotPrincipal":
-		s.notPrincipal = name == "NotPrincipal"
+		s.notPrincipal = n.name == "NotPrincipal"
 		s.principals, err = r.principals(n)
 	case "Action", "NotAction":
-		s.notAction = name == "NotAction"
+		s.notAction = n.name == "NotAction"
 		*spoken, err = s.spokenActions(n)
 	case "Resource", "NotResource":
-		s.notResource = name == "NotResource"
+		s.notResource = n.name == "NotResource"
 		*where, err = r.holds(s, n)
 	case "Condition":
 		s.tests, err = r.conditions(n)
@@ -258,7 +267,7 @@ func (r *reader) holds(s *statement, n node) (resources, error) {
 		res.repository = res.repository.or(r.holdsRepository(p))
 		if strings.Trim(p, "*") == "" && p != "" {
 			res.registry = yes
-		} else if strings.Contains(p, "${") {
+		} else if strings.HasPrefix(strings.TrimLeft(p, "*"), "${") { // an ARN never is the registry as a whole
 			res.registry = res.registry.or(maybe)
 		}
 	}

@@ -16,29 +16,31 @@ type world struct {
 	ownPath    []reading
 	region     []reading
 
-	home         string               // the own organization, "" when there is none
-	guessed      bool                 // home is a stand-in: the organization is not known
-	root         string               // path from the own organization to its root, "" when unknown
-	orgs         []organization       // other organizations that documents name
-	orgPaths     map[string][]orgPath // by organization, those that documents name
-	scopes       []scope
-	sourceless   scope
-	identities   []*identity
-	identitiesIn map[string][]*identity // by account, "" for those of every account
-	homes        map[string][]int       // the scopes that stand for accounts of an organization
-	services     []string               // host names, sorted
-	servants     map[string][]caller    // of a service for each scope, and last for nobody
-	nobodies     []caller               // for each scope one whom nobody names, made when asked for
-	allows       []*statement
-	denies       []*statement
-	personal     bool // some Deny distinguishes the principals of an account
-	effort       int  // left for searches
-	decided      *decision
-	unless       []*statement // what interned returned last
-	partial      []refusal    // room for those that concern one caller
-	portions     []portion
-	crowded      bool // the documents name too many to tell them apart
-	unheeded     bool // that was so of some Deny, which is left out
+	home          string               // the own organization, "" when there is none
+	guessed       bool                 // home is a stand-in: the organization is not known
+	root          string               // path from the own organization to its root, "" when unknown
+	orgs          []organization       // other organizations that documents name
+	orgPaths      map[string][]orgPath // by organization, those that documents name
+	scopes        []scope
+	sourceless    scope
+	identities    []*identity
+	identitiesIn  map[string][]*identity // by account, "" for those of every account
+	homes         map[string][]int       // the scopes that stand for accounts of an organization
+	services      []string               // host names, sorted
+	servants      map[string][]caller    // of a service for each scope, and last for nobody
+	nobodies      []caller               // for each scope one whom nobody names, made when asked for
+	allows        []*statement
+	denies        []*statement
+	personal      bool // some Deny distinguishes the principals of an account
+	effort        int  // left for searches
+	decided       *decision
+	unless        []*statement // what interned returned last
+	partial       []refusal    // room for those that concern one caller
+	portions      []portion
+	founds        []found // room for one entry, by scope
+	crowded       bool    // the documents name too many to tell them apart
+	unheeded      bool    // that was so of some Deny, which is left out
+	tellsServices bool    // a Deny or a condition distinguishes services
 
 	allRepositories bool // the repository stands for others of the registry
 
@@ -117,6 +119,7 @@ func buildWorld(ctx *Context, statements []*statement, also []string) *world {
 	slices.Sort(m.services)
 	w.services = slices.Compact(m.services)
 	w.sourceAccounts = m.sourceAccounts
+	w.tellsServices = slices.ContainsFunc(statements, (*statement).tellsServices)
 	w.sourceless = scope{kind: sourcelessScope, org: absent, paths: absent, low: outside, high: outside}
 	if w.crowded = m.tooMany(); w.crowded {
 		return w
@@ -197,6 +200,15 @@ func (w *world) nobody(s *scope) []caller {
 		}
 	}
 	return w.nobodies[s.at : s.at+1]
+}
+
+// emptyFounds returns one for each scope, good until it is called again.
+func (w *world) emptyFounds() []found {
+	if w.founds == nil {
+		w.founds = make([]found, len(w.scopes))
+	}
+	clear(w.founds)
+	return w.founds
 }
 
 // somebody reports whether there is a caller, services aside, who is like that.
