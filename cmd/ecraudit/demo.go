@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecraudit/ecraudit/internal/audit"
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/awssim"
 	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/config"
@@ -100,9 +101,9 @@ func (f *demoFlags) runDemo(ctx context.Context, s streams) error {
 	defer restore()
 	f.options = collect.Options{
 		Selection:   collect.Selection{Organization: true},
-		Roles:       collect.Roles{Name: awssim.DemoRole},
+		Roles:       awsapi.Roles{Name: awssim.DemoRole},
 		Regions:     awssim.DemoRegions(),
-		Concurrency: collect.DefaultConcurrency, Patience: collect.DefaultPatience, CallTimeout: collect.DefaultCallTimeout,
+		Concurrency: awsapi.DefaultConcurrency, Patience: awsapi.DefaultPatience, CallTimeout: awsapi.DefaultCallTimeout,
 	}
 	code, err := f.judge(ctx, engine, s, func(a *audit.Audit) error {
 		options := f.collectOptions(c, engine, s.err)

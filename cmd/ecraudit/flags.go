@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
@@ -79,9 +80,9 @@ func (f *targetFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Roles.SessionName, "session-name", "", "`NAME` of the role sessions (default: ecraudit)")
 	flags.StringVar(&o.Roles.HubARN, "hub-role-arn", "", "`ARN` of a role to assume first; the other roles are assumed from it")
 	flags.StringVar(&o.Profile, "profile", "", "`NAME` of the profile in the shared AWS configuration")
-	flags.IntVar(&o.Concurrency, "concurrency", collect.DefaultConcurrency, "`NUMBER` of AWS calls at once")
-	flags.DurationVar(&o.Patience, "retry-for", collect.DefaultPatience, "how long (`DURATION`) an operation that only fails is retried before it becomes a gap")
-	flags.DurationVar(&o.CallTimeout, "call-timeout", collect.DefaultCallTimeout, "how long (`DURATION`) to wait for one answer of AWS")
+	flags.IntVar(&o.Concurrency, "concurrency", awsapi.DefaultConcurrency, "`NUMBER` of AWS calls at once")
+	flags.DurationVar(&o.Patience, "retry-for", awsapi.DefaultPatience, "how long (`DURATION`) an operation that only fails is retried before it becomes a gap")
+	flags.DurationVar(&o.CallTimeout, "call-timeout", awsapi.DefaultCallTimeout, "how long (`DURATION`) to wait for one answer of AWS")
 	flags.BoolVar(&f.progress, "progress", false, "show progress even where standard error is no terminal")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log each slow or retried call to standard error")
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
-	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/lifecycle"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -124,7 +124,7 @@ var errPreviewTimeout = errors.New("the preview takes too long")
 func (f *verifyFlags) client(ctx context.Context, target snapshot.Target) (*ecr.Client, error) {
 	const attempts = 8
 	c, err := awsconfig.LoadDefaultConfig(ctx,
-		awsconfig.WithRegion(target.Region), awsconfig.WithSharedConfigProfile(f.options.Profile), awsconfig.WithHTTPClient(collect.HTTPClient(1)),
+		awsconfig.WithRegion(target.Region), awsconfig.WithSharedConfigProfile(f.options.Profile), awsconfig.WithHTTPClient(awsapi.HTTPClient(1)),
 		awsconfig.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = attempts })
 		}))

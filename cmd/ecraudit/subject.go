@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -156,9 +157,9 @@ func withDefaults(o collect.Options, c *config.Config, needs []snapshot.Need) co
 	o.ReleaseTag = func(r *snapshot.Repository) func(string) bool {
 		return c.For(config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags}).ReleaseTagsRegexp().MatchString
 	}
-	o.Concurrency = cmp.Or(o.Concurrency, collect.DefaultConcurrency)
-	o.Patience = cmp.Or(o.Patience, collect.DefaultPatience)
-	o.CallTimeout = cmp.Or(o.CallTimeout, collect.DefaultCallTimeout)
+	o.Concurrency = cmp.Or(o.Concurrency, awsapi.DefaultConcurrency)
+	o.Patience = cmp.Or(o.Patience, awsapi.DefaultPatience)
+	o.CallTimeout = cmp.Or(o.CallTimeout, awsapi.DefaultCallTimeout)
 	o.Stats, o.Log = &collect.Stats{}, slog.New(slog.DiscardHandler)
 	return o
 }

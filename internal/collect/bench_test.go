@@ -14,6 +14,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/awssim"
 	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -66,7 +67,7 @@ func benchOptions() collect.Options {
 		}
 	}
 	return collect.Options{
-		Needs: needs, Concurrency: collect.DefaultConcurrency, Patience: collect.DefaultPatience, CallTimeout: collect.DefaultCallTimeout,
+		Needs: needs, Concurrency: awsapi.DefaultConcurrency, Patience: awsapi.DefaultPatience, CallTimeout: awsapi.DefaultCallTimeout,
 		ReleaseTag: func(*snapshot.Repository) func(string) bool { return func(tag string) bool { return tag == "1.0.0" } },
 		Log:        slog.New(slog.DiscardHandler), Stats: &collect.Stats{},
 	}
@@ -117,19 +118,19 @@ func BenchmarkIdealClient(b *testing.B) {
 func reportLimit(b *testing.B, server *awssim.Server) {
 	b.Helper()
 	calls := float64(server.Calls().Total().Calls) / float64(b.N)
-	limit := calls * float64(benchLatency) / collect.DefaultConcurrency
+	limit := calls * float64(benchLatency) / awsapi.DefaultConcurrency
 	b.ReportMetric(calls, "calls/op")
 	b.ReportMetric(float64(b.Elapsed())/float64(b.N)/limit, "x-limit")
 }
 
 func idealClient(ctx context.Context) error {
-	c, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(collect.HTTPClient(collect.DefaultConcurrency)))
+	c, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(awsapi.HTTPClient(awsapi.DefaultConcurrency)))
 	if err != nil {
 		return err
 	}
 	client := ecr.NewFromConfig(c)
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(collect.DefaultConcurrency)
+	group.SetLimit(awsapi.DefaultConcurrency)
 	listed, err := client.DescribeRepositories(ctx, &ecr.DescribeRepositoriesInput{MaxResults: aws.Int32(1000)})
 	if err != nil {
 		return err

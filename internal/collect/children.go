@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -60,7 +61,7 @@ func (t *repositoryReader) readManifests(ctx context.Context, batch []*snapshot.
 		input.ImageIds = append(input.ImageIds, ecrtypes.ImageIdentifier{ImageDigest: &image.Digest})
 		unread[image.Digest] = errors.New("AWS returned no manifest of this index")
 	}
-	out, err := call(ctx, t.caller, "ecr:BatchGetImage", func(ctx context.Context) (*ecr.BatchGetImageOutput, error) {
+	out, err := awsapi.Call(ctx, t.caller, "ecr:BatchGetImage", func(ctx context.Context) (*ecr.BatchGetImageOutput, error) {
 		return t.ecr.BatchGetImage(ctx, input)
 	})
 	if err != nil {

@@ -21,20 +21,21 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 // Options says what to collect, as whom, and how fast.
 type Options struct {
 	Profile   string // of the shared AWS configuration; "" is the default
-	Roles     Roles
+	Roles     awsapi.Roles
 	Selection Selection
-	Regions   []string // names, or AllRegions; none is the ambient region
+	Regions   []string // names, or awsapi.AllRegions; none is the ambient region
 	Needs     snapshot.Needs
 	// Organization is what the configuration says of the organization. It
 	// stands in for what AWS Organizations does not tell.
@@ -49,12 +50,14 @@ type Options struct {
 	Stats       *Stats
 }
 
-// The defaults of the options.
-const (
-	DefaultConcurrency = 64
-	DefaultPatience    = 30 * time.Second
-	DefaultCallTimeout = 30 * time.Second
-)
+// Stats counts what a run has done so far. It may be read at any time.
+type Stats struct {
+	awsapi.Stats
+	Targets, TargetsDone atomic.Int64
+	Repositories, Images atomic.Int64
+	RepositoriesListed   atomic.Int64
+	Gaps                 atomic.Int64
+}
 
 // Sink receives what is collected. Begin comes first and alone; then Registry
 // and Repository are called from many goroutines at once: a target's registry
@@ -74,15 +77,15 @@ func Run(ctx context.Context, o Options, sink Sink) error {
 	if err := o.Selection.check(o.Roles); err != nil {
 		return err
 	}
-	b := &budget{places: semaphore.NewWeighted(int64(o.Concurrency)), patience: o.Patience, callTimeout: o.CallTimeout, log: o.Log, stats: o.Stats}
-	session, err := newSession(ctx, b, o)
+	b := awsapi.NewBudget(awsapi.Pace{Concurrency: o.Concurrency, Patience: o.Patience, CallTimeout: o.CallTimeout, Log: o.Log, Stats: &o.Stats.Stats})
+	session, err := awsapi.Open(ctx, b, awsapi.Identity{Profile: o.Profile, Roles: o.Roles, Regions: o.Regions})
 	if err != nil {
 		return err
 	}
-	if err := session.checkRegions(ctx, b, o.Regions); err != nil {
+	if err := checkRegions(ctx, session, b, o.Regions); err != nil {
 		return err
 	}
-	directory := session.directory(b)
+	directory := newDirectory(session, b)
 	organization, err := directory.organization(ctx, o.Organization)
 	if err != nil {
 		return err
@@ -109,8 +112,8 @@ const openAccounts = 64
 // run is one collection under way.
 type run struct {
 	Options
-	*budget
-	session *session
+	budget  *awsapi.Budget
+	session *awsapi.Session
 	sink    Sink
 	gate    *gate
 }
@@ -127,27 +130,27 @@ func (r *run) accounts(ctx context.Context, plan []accountPlan) error {
 
 // account enters one account and works through its regions.
 func (r *run) account(ctx context.Context, plan accountPlan) error {
-	whole := snapshot.Target{Partition: r.session.partition, Account: plan.ID}
+	whole := snapshot.Target{Partition: r.session.Partition, Account: plan.ID}
 	if plan.Skip != "" {
 		return r.sink.Done(snapshot.TargetResult{Target: whole, AccountName: plan.Name, Status: snapshot.StatusSkipped, Reason: plan.Skip})
 	}
-	provider := r.session.credentials(plan.ID)
-	caller := r.caller(plan.ID, refresher(provider))
-	if err := r.session.enter(ctx, caller, plan.ID, provider); err != nil {
+	provider := r.session.CredentialsOf(plan.ID)
+	caller := r.budget.Caller(plan.ID, awsapi.Refresher(provider))
+	if err := r.session.Enter(ctx, caller, plan.ID, provider); err != nil {
 		return r.failed(whole, plan, "sts:AssumeRole", err)
 	}
 	regions := slices.Compact(slices.Sorted(slices.Values(r.Regions)))
 	if len(regions) == 0 {
-		regions = []string{r.session.config.Region}
+		regions = []string{r.session.Config.Region}
 	}
-	if slices.Contains(regions, AllRegions) {
-		enabled, err := r.session.enabledRegions(ctx, caller, provider)
+	if slices.Contains(regions, awsapi.AllRegions) {
+		enabled, err := enabledRegions(ctx, r.session, caller, provider)
 		if err != nil {
 			return r.failed(whole, plan, "ec2:DescribeRegions", err)
 		}
 		regions = enabled
 	}
-	r.stats.Targets.Add(int64(len(regions)))
+	r.Stats.Targets.Add(int64(len(regions)))
 	group, groupCtx := errgroup.WithContext(ctx)
 	for _, region := range regions {
 		target := whole
@@ -164,9 +167,9 @@ func (r *run) failed(target snapshot.Target, plan accountPlan, operation string,
 	if operation == "sts:AssumeRole" {
 		why = "its role could not be assumed"
 		g.Permission = "" // what is missing is not in the role
-		g.Message = fmt.Sprintf("assuming %s: %s; check that the role exists, and that it trusts the caller", r.session.roleARN(plan.ID), g.Message)
+		g.Message = fmt.Sprintf("assuming %s: %s; check that the role exists, and that it trusts the caller", r.session.RoleARN(plan.ID), g.Message)
 	}
-	r.stats.Gaps.Add(1)
+	r.Stats.Gaps.Add(1)
 	return r.sink.Done(snapshot.TargetResult{Target: target, AccountName: plan.Name, Status: snapshot.StatusFailed, Reason: why, Gaps: []snapshot.Gap{g}})
 }
 

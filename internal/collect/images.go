@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -37,7 +38,7 @@ func (t *repositoryReader) readImages(ctx context.Context) error {
 
 func (t *repositoryReader) listImages(ctx context.Context) ([]snapshot.Image, error) {
 	var images []snapshot.Image
-	err := eachPage(ctx, t.caller, "ecr:DescribeImages", func(ctx context.Context, token *string) (*string, error) {
+	err := awsapi.EachPage(ctx, t.caller, "ecr:DescribeImages", func(ctx context.Context, token *string) (*string, error) {
 		page, err := t.ecr.DescribeImages(ctx, &ecr.DescribeImagesInput{
 			RepositoryName: &t.repository.Name,
 			MaxResults:     aws.Int32(imagePage),

@@ -14,17 +14,18 @@ import (
 	orgtypes "github.com/aws/aws-sdk-go-v2/service/organizations/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 // directory asks AWS Organizations.
 type directory struct {
 	client *organizations.Client
-	caller *caller
+	caller *awsapi.Caller
 }
 
-func (s *session) directory(b *budget) *directory {
-	return &directory{client: organizations.NewFromConfig(s.config), caller: b.caller("organization", nil)}
+func newDirectory(s *awsapi.Session, b *awsapi.Budget) *directory {
+	return &directory{client: organizations.NewFromConfig(s.Config), caller: b.Caller("organization", nil)}
 }
 
 // organization reads the organization's id and accounts. What cannot be read
@@ -78,16 +79,16 @@ func reconcile(organization *snapshot.Organization, known snapshot.Organization)
 func unread(o snapshot.Organization, describeErr, listErr error) string {
 	var reasons []string
 	if o.ID == "" {
-		reasons = append(reasons, "organizations:DescribeOrganization: "+reason(describeErr))
+		reasons = append(reasons, "organizations:DescribeOrganization: "+awsapi.Reason(describeErr))
 	}
 	if o.Accounts == nil {
-		reasons = append(reasons, "organizations:ListAccounts: "+reason(listErr))
+		reasons = append(reasons, "organizations:ListAccounts: "+awsapi.Reason(listErr))
 	}
 	return strings.Join(reasons, "; ")
 }
 
 func (d *directory) describe(ctx context.Context) (id, management string, err error) {
-	out, err := call(ctx, d.caller, "organizations:DescribeOrganization", func(ctx context.Context) (*organizations.DescribeOrganizationOutput, error) {
+	out, err := awsapi.Call(ctx, d.caller, "organizations:DescribeOrganization", func(ctx context.Context) (*organizations.DescribeOrganizationOutput, error) {
 		return d.client.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
 	})
 	if err != nil {
@@ -102,7 +103,7 @@ func (d *directory) describe(ctx context.Context) (id, management string, err er
 // accounts lists every account of the organization, sorted by id.
 func (d *directory) accounts(ctx context.Context) ([]snapshot.Account, error) {
 	accounts := []snapshot.Account{}
-	err := eachPage(ctx, d.caller, "organizations:ListAccounts", func(ctx context.Context, token *string) (*string, error) {
+	err := awsapi.EachPage(ctx, d.caller, "organizations:ListAccounts", func(ctx context.Context, token *string) (*string, error) {
 		page, err := d.client.ListAccounts(ctx, &organizations.ListAccountsInput{NextToken: token})
 		if err != nil {
 			return nil, err
@@ -156,14 +157,14 @@ func (d *directory) below(ctx context.Context, parent string) ([]string, error) 
 	}
 	walk(parent)
 	if err := group.Wait(); err != nil {
-		return nil, fmt.Errorf("--ou %s: %s: %s; check the id, that it belongs to this organization, and that the caller may list it", parent, errorCode(err), reason(err))
+		return nil, fmt.Errorf("--ou %s: %s: %s; check the id, that it belongs to this organization, and that the caller may list it", parent, awsapi.Code(err), awsapi.Reason(err))
 	}
 	slices.Sort(ids)
 	return ids, nil
 }
 
 func (d *directory) accountsOf(ctx context.Context, parent string) (ids []string, err error) {
-	err = eachPage(ctx, d.caller, "organizations:ListAccountsForParent", func(ctx context.Context, token *string) (*string, error) {
+	err = awsapi.EachPage(ctx, d.caller, "organizations:ListAccountsForParent", func(ctx context.Context, token *string) (*string, error) {
 		page, err := d.client.ListAccountsForParent(ctx, &organizations.ListAccountsForParentInput{ParentId: &parent, NextToken: token})
 		if err != nil {
 			return nil, err
@@ -177,7 +178,7 @@ func (d *directory) accountsOf(ctx context.Context, parent string) (ids []string
 }
 
 func (d *directory) unitsOf(ctx context.Context, parent string) (ids []string, err error) {
-	err = eachPage(ctx, d.caller, "organizations:ListOrganizationalUnitsForParent", func(ctx context.Context, token *string) (*string, error) {
+	err = awsapi.EachPage(ctx, d.caller, "organizations:ListOrganizationalUnitsForParent", func(ctx context.Context, token *string) (*string, error) {
 		page, err := d.client.ListOrganizationalUnitsForParent(ctx, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &parent, NextToken: token})
 		if err != nil {
 			return nil, err

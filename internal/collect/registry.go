@@ -10,6 +10,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -61,7 +62,7 @@ func (t *reader) registryDocuments() []document {
 }
 
 func (t *reader) registryPolicy(ctx context.Context) error {
-	out, err := call(ctx, t.caller, "ecr:GetRegistryPolicy", func(ctx context.Context) (*ecr.GetRegistryPolicyOutput, error) {
+	out, err := awsapi.Call(ctx, t.caller, "ecr:GetRegistryPolicy", func(ctx context.Context) (*ecr.GetRegistryPolicyOutput, error) {
 		return t.ecr.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{})
 	})
 	if none := (*ecrtypes.RegistryPolicyNotFoundException)(nil); errors.As(err, &none) {
@@ -75,7 +76,7 @@ func (t *reader) registryPolicy(ctx context.Context) error {
 }
 
 func (t *reader) registryScanning(ctx context.Context) error {
-	out, err := call(ctx, t.caller, "ecr:GetRegistryScanningConfiguration", func(ctx context.Context) (*ecr.GetRegistryScanningConfigurationOutput, error) {
+	out, err := awsapi.Call(ctx, t.caller, "ecr:GetRegistryScanningConfiguration", func(ctx context.Context) (*ecr.GetRegistryScanningConfigurationOutput, error) {
 		return t.ecr.GetRegistryScanningConfiguration(ctx, &ecr.GetRegistryScanningConfigurationInput{})
 	})
 	if err != nil {
@@ -93,7 +94,7 @@ func (t *reader) registryScanning(ctx context.Context) error {
 }
 
 func (t *reader) replication(ctx context.Context) error {
-	out, err := call(ctx, t.caller, "ecr:DescribeRegistry", func(ctx context.Context) (*ecr.DescribeRegistryOutput, error) {
+	out, err := awsapi.Call(ctx, t.caller, "ecr:DescribeRegistry", func(ctx context.Context) (*ecr.DescribeRegistryOutput, error) {
 		return t.ecr.DescribeRegistry(ctx, &ecr.DescribeRegistryInput{})
 	})
 	if err != nil || out.ReplicationConfiguration == nil {
@@ -113,7 +114,7 @@ func (t *reader) replication(ctx context.Context) error {
 }
 
 func (t *reader) pullThroughCache(ctx context.Context) error {
-	return eachPage(ctx, t.caller, "ecr:DescribePullThroughCacheRules", func(ctx context.Context, token *string) (*string, error) {
+	return awsapi.EachPage(ctx, t.caller, "ecr:DescribePullThroughCacheRules", func(ctx context.Context, token *string) (*string, error) {
 		page, err := t.ecr.DescribePullThroughCacheRules(ctx, &ecr.DescribePullThroughCacheRulesInput{MaxResults: aws.Int32(listPage), NextToken: token})
 		if err != nil {
 			return nil, err
@@ -133,7 +134,7 @@ func (t *reader) pullThroughCache(ctx context.Context) error {
 }
 
 func (t *reader) creationTemplates(ctx context.Context) error {
-	return eachPage(ctx, t.caller, "ecr:DescribeRepositoryCreationTemplates", func(ctx context.Context, token *string) (*string, error) {
+	return awsapi.EachPage(ctx, t.caller, "ecr:DescribeRepositoryCreationTemplates", func(ctx context.Context, token *string) (*string, error) {
 		page, err := t.ecr.DescribeRepositoryCreationTemplates(ctx, &ecr.DescribeRepositoryCreationTemplatesInput{MaxResults: aws.Int32(listPage), NextToken: token})
 		if err != nil {
 			return nil, err
@@ -176,10 +177,10 @@ func (t *reader) accountSettings(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, name := range settingNames {
 		group.Go(func() error {
-			out, err := call(ctx, t.caller, "ecr:GetAccountSetting", func(ctx context.Context) (*ecr.GetAccountSettingOutput, error) {
+			out, err := awsapi.Call(ctx, t.caller, "ecr:GetAccountSetting", func(ctx context.Context) (*ecr.GetAccountSettingOutput, error) {
 				return t.ecr.GetAccountSetting(ctx, &ecr.GetAccountSettingInput{Name: aws.String(name)})
 			})
-			if code := apiCode(err); code == "ValidationException" || code == "InvalidParameterException" {
+			if code := awsapi.APICode(err); code == "ValidationException" || code == "InvalidParameterException" {
 				return nil
 			}
 			if err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +11,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -106,7 +106,7 @@ func (t *repositoryReader) missing(digest string, need snapshot.Need, operation 
 }
 
 func (t *repositoryReader) policy(ctx context.Context) error {
-	out, err := call(ctx, t.caller, "ecr:GetRepositoryPolicy", func(ctx context.Context) (*ecr.GetRepositoryPolicyOutput, error) {
+	out, err := awsapi.Call(ctx, t.caller, "ecr:GetRepositoryPolicy", func(ctx context.Context) (*ecr.GetRepositoryPolicyOutput, error) {
 		return t.ecr.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: &t.repository.Name})
 	})
 	if none := (*ecrtypes.RepositoryPolicyNotFoundException)(nil); errors.As(err, &none) {
@@ -120,7 +120,7 @@ func (t *repositoryReader) policy(ctx context.Context) error {
 }
 
 func (t *repositoryReader) lifecycle(ctx context.Context) error {
-	out, err := call(ctx, t.caller, "ecr:GetLifecyclePolicy", func(ctx context.Context) (*ecr.GetLifecyclePolicyOutput, error) {
+	out, err := awsapi.Call(ctx, t.caller, "ecr:GetLifecyclePolicy", func(ctx context.Context) (*ecr.GetLifecyclePolicyOutput, error) {
 		return t.ecr.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{RepositoryName: &t.repository.Name})
 	})
 	if none := (*ecrtypes.LifecyclePolicyNotFoundException)(nil); errors.As(err, &none) {
@@ -134,7 +134,7 @@ func (t *repositoryReader) lifecycle(ctx context.Context) error {
 }
 
 func (t *repositoryReader) tags(ctx context.Context) error {
-	out, err := call(ctx, t.caller, "ecr:ListTagsForResource", func(ctx context.Context) (*ecr.ListTagsForResourceOutput, error) {
+	out, err := awsapi.Call(ctx, t.caller, "ecr:ListTagsForResource", func(ctx context.Context) (*ecr.ListTagsForResourceOutput, error) {
 		return t.ecr.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: &t.repository.ARN})
 	})
 	if err != nil {
@@ -181,7 +181,7 @@ func (t *reader) batchScanning(ctx context.Context, batch []ecrtypes.Repository)
 	for i := range batch {
 		names[i] = aws.ToString(batch[i].RepositoryName)
 	}
-	out, err := call(ctx, t.caller, "ecr:BatchGetRepositoryScanningConfiguration", func(ctx context.Context) (*ecr.BatchGetRepositoryScanningConfigurationOutput, error) {
+	out, err := awsapi.Call(ctx, t.caller, "ecr:BatchGetRepositoryScanningConfiguration", func(ctx context.Context) (*ecr.BatchGetRepositoryScanningConfigurationOutput, error) {
 		return t.ecr.BatchGetRepositoryScanningConfiguration(ctx, &ecr.BatchGetRepositoryScanningConfigurationInput{RepositoryNames: names})
 	})
 	if err != nil {
@@ -209,11 +209,4 @@ func scanFilters(filters []ecrtypes.ScanningRepositoryFilter) []string {
 		names = append(names, aws.ToString(f.Filter))
 	}
 	return names
-}
-
-// sortGaps puts gaps in an order that does not depend on who came first.
-func sortGaps(gaps []snapshot.Gap) {
-	slices.SortFunc(gaps, func(a, b snapshot.Gap) int {
-		return cmp.Or(cmp.Compare(a.Need, b.Need), cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Digest, b.Digest))
-	})
 }

@@ -11,6 +11,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -81,7 +82,7 @@ func (t *repositoryReader) askedAbout(release func(string) bool) func(*snapshot.
 }
 
 func (t *repositoryReader) readScan(ctx context.Context, image *snapshot.Image) error {
-	out, err := call(ctx, t.caller, "ecr:DescribeImageScanFindings", func(ctx context.Context) (*ecr.DescribeImageScanFindingsOutput, error) {
+	out, err := awsapi.Call(ctx, t.caller, "ecr:DescribeImageScanFindings", func(ctx context.Context) (*ecr.DescribeImageScanFindingsOutput, error) {
 		return t.ecr.DescribeImageScanFindings(ctx, &ecr.DescribeImageScanFindingsInput{
 			RepositoryName: &t.repository.Name, ImageId: &ecrtypes.ImageIdentifier{ImageDigest: &image.Digest}, MaxResults: aws.Int32(1),
 		})
@@ -93,7 +94,7 @@ func (t *repositoryReader) readScan(ctx context.Context, image *snapshot.Image) 
 		image.Scan = &snapshot.Scan{Status: snapshot.ScanNotScanned, Source: "ecr:DescribeImageScanFindings"}
 		return nil
 	case err != nil:
-		image.Scan = &snapshot.Scan{Status: snapshot.ScanUnread, Description: errorCode(err) + ": " + reason(err)}
+		image.Scan = &snapshot.Scan{Status: snapshot.ScanUnread, Description: awsapi.Code(err) + ": " + awsapi.Reason(err)}
 		return t.missing(image.Digest, snapshot.NeedScanFindings, "ecr:DescribeImageScanFindings", err)
 	}
 	var counts map[string]int32

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -36,7 +37,7 @@ var (
 )
 
 // check refuses what cannot be meant, before anything is asked of AWS.
-func (s Selection) check(roles Roles) error {
+func (s Selection) check(roles awsapi.Roles) error {
 	for _, flag := range []struct {
 		name string
 		ids  []string
@@ -77,7 +78,7 @@ func (s Selection) ways() (n int) {
 }
 
 // resolve turns the selection into accounts, sorted by id.
-func (s Selection) resolve(ctx context.Context, session *session, d *directory, o snapshot.Organization) ([]accountPlan, error) {
+func (s Selection) resolve(ctx context.Context, session *awsapi.Session, d *directory, o snapshot.Organization) ([]accountPlan, error) {
 	selected, err := s.ids(ctx, session, d, o)
 	if err != nil {
 		return nil, err
@@ -93,8 +94,8 @@ func (s Selection) resolve(ctx context.Context, session *session, d *directory, 
 			account.Skip = "excluded by --exclude-accounts"
 		case account.State != "" && account.State != "ACTIVE":
 			account.Skip = "the account is " + account.State
-		case session.own[id] == nil && session.roles.Name == "":
-			return nil, fmt.Errorf("account %s is not the caller's own (%s): --role-name says which role to assume in it", id, session.account)
+		case !session.Owns(id) && !session.HasRole():
+			return nil, fmt.Errorf("account %s is not the caller's own (%s): --role-name says which role to assume in it", id, session.Account)
 		default:
 			active++
 		}
@@ -106,14 +107,14 @@ func (s Selection) resolve(ctx context.Context, session *session, d *directory, 
 	return plan, nil
 }
 
-func (s Selection) ids(ctx context.Context, session *session, d *directory, o snapshot.Organization) ([]string, error) {
+func (s Selection) ids(ctx context.Context, session *awsapi.Session, d *directory, o snapshot.Organization) ([]string, error) {
 	switch {
 	case s.Organization:
 		if o.None {
-			return nil, fmt.Errorf("--org: account %s belongs to no organization: leave --org out, or use credentials of one that does", session.account)
+			return nil, fmt.Errorf("--org: account %s belongs to no organization: leave --org out, or use credentials of one that does", session.Account)
 		}
 		if o.Accounts == nil {
-			return nil, fmt.Errorf("--org: account %s cannot list the organization's accounts: %s; use the management account or a delegated administrator (--profile, --hub-role-arn), or name the accounts with --accounts", session.account, o.Unread)
+			return nil, fmt.Errorf("--org: account %s cannot list the organization's accounts: %s; use the management account or a delegated administrator (--profile, --hub-role-arn), or name the accounts with --accounts", session.Account, o.Unread)
 		}
 		ids := make([]string, len(o.Accounts))
 		for i, account := range o.Accounts {
@@ -136,7 +137,7 @@ func (s Selection) ids(ctx context.Context, session *session, d *directory, o sn
 	case len(s.Accounts) > 0:
 		return slices.Clone(s.Accounts), nil
 	default:
-		return []string{session.account}, nil
+		return []string{session.Account}, nil
 	}
 }
 

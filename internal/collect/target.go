@@ -12,6 +12,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -19,7 +20,7 @@ import (
 type reader struct {
 	*run
 	snapshot.Target
-	caller *caller
+	caller *awsapi.Caller
 	ecr    *ecr.Client
 
 	registry      *snapshot.Registry
@@ -33,9 +34,9 @@ type reader struct {
 func (r *run) target(ctx context.Context, target snapshot.Target, plan accountPlan, provider aws.CredentialsProvider) error {
 	t := &reader{
 		run:    r,
-		caller: r.budget.caller(target.String(), refresher(provider)),
+		caller: r.budget.Caller(target.String(), awsapi.Refresher(provider)),
 		Target: target,
-		ecr: ecr.NewFromConfig(r.session.config, func(o *ecr.Options) {
+		ecr: ecr.NewFromConfig(r.session.Config, func(o *ecr.Options) {
 			o.Region = target.Region
 			o.Credentials = provider
 		}),
@@ -46,7 +47,7 @@ func (r *run) target(ctx context.Context, target snapshot.Target, plan accountPl
 	if err != nil && !stopped(err) {
 		return err
 	}
-	r.stats.TargetsDone.Add(1)
+	r.Stats.TargetsDone.Add(1)
 	return r.sink.Done(t.result(plan, listing))
 }
 
@@ -84,7 +85,7 @@ func (t *reader) result(plan accountPlan, listing *snapshot.Gap) snapshot.Target
 		result.Status = snapshot.StatusPartial
 	}
 	if listing != nil {
-		t.stats.Gaps.Add(1)
+		t.Stats.Gaps.Add(1)
 		result.Gaps = append(result.Gaps, *listing)
 		result.Reason = whyUnfinished(listing)
 		result.Status = snapshot.StatusPartial
@@ -98,9 +99,9 @@ func (t *reader) result(plan accountPlan, listing *snapshot.Gap) snapshot.Target
 // whyUnfinished says in short what the gap says in full.
 func whyUnfinished(listing *snapshot.Gap) string {
 	switch {
-	case listing.Code == codeInterrupted:
+	case listing.Code == awsapi.CodeInterrupted:
 		return "the run was interrupted"
-	case isUnrecognized(listing.Code):
+	case awsapi.IsUnrecognized(listing.Code):
 		return "the region is probably not enabled for this account"
 	}
 	return "its repositories could not be listed"
@@ -113,7 +114,7 @@ func (t *reader) missed(repository string, need snapshot.Need, operation string,
 		return snapshot.Gap{}, err
 	}
 	t.gaps.Add(1)
-	t.stats.Gaps.Add(1)
+	t.Stats.Gaps.Add(1)
 	return gap(t.Target, repository, need, operation, err), nil
 }
 
@@ -130,20 +131,20 @@ const (
 func (t *reader) readRepositories(ctx context.Context, group *errgroup.Group) error {
 	var token *string
 	for {
-		page, err := call(ctx, t.caller, "ecr:DescribeRepositories", func(ctx context.Context) (*ecr.DescribeRepositoriesOutput, error) {
+		page, err := awsapi.Call(ctx, t.caller, "ecr:DescribeRepositories", func(ctx context.Context) (*ecr.DescribeRepositoriesOutput, error) {
 			return t.ecr.DescribeRepositories(ctx, t.listing(token))
 		})
 		if none := (*ecrtypes.RepositoryNotFoundException)(nil); t.Selection.Repository != "" && errors.As(err, &none) {
 			return nil
 		}
-		if err == nil && again(token, page.NextToken) {
-			err = errEndless
+		if err == nil && awsapi.Again(token, page.NextToken) {
+			err = awsapi.ErrEndless
 		}
 		if err != nil {
 			t.unfinished.Store(true)
 			return err
 		}
-		t.stats.RepositoriesListed.Add(int64(len(page.Repositories)))
+		t.Stats.RepositoriesListed.Add(int64(len(page.Repositories)))
 		for batch := range slices.Chunk(page.Repositories, scanningBatch) {
 			if err := t.startBatch(ctx, group, batch); err != nil {
 				t.unfinished.Store(true)
@@ -189,7 +190,7 @@ func (t *reader) oneRepository(ctx context.Context, r *repositoryReader) error {
 	repository := r.repository
 	err := r.readRepository(ctx)
 	if errors.Is(err, errDeleted) {
-		t.log.Info("deleted during the run", "repository", repository.Name, "at", t.caller.where)
+		t.Log.Info("deleted during the run", "repository", repository.Name, "at", t.caller.Where)
 		return nil
 	}
 	if err == nil {
@@ -208,7 +209,7 @@ func (t *reader) oneRepository(ctx context.Context, r *repositoryReader) error {
 	}
 	t.repositories.Add(1)
 	t.images.Add(int64(len(repository.Images)))
-	t.stats.Repositories.Add(1)
-	t.stats.Images.Add(int64(len(repository.Images)))
+	t.Stats.Repositories.Add(1)
+	t.Stats.Images.Add(int64(len(repository.Images)))
 	return nil
 }

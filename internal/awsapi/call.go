@@ -1,4 +1,15 @@
-package collect
+// Package awsapi makes calls to AWS: with whose credentials, at which rate, and
+// what it means when one fails.
+//
+// A [Session] knows whose the ambient credentials are and enters other accounts
+// by a role. [Call] makes one call in one of the places of a [Budget], which all
+// calls of a run share, and retries what may pass. [Once] makes one attempt and
+// leaves it to the caller what to do next: writes must look before they are
+// repeated, because an answer that was lost does not mean that nothing happened.
+//
+// [Classify], [Code], [Permission] and [Reason] say what to do about an error,
+// and what to tell people.
+package awsapi
 
 import (
 	"context"
@@ -12,33 +23,51 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// budget is what all calls of a run share: the places in which they are made,
+// Budget is what all calls of a run share: the places in which they are made,
 // the counters that progress shows, and the patience with what fails.
-type budget struct {
+type Budget struct {
 	places      *semaphore.Weighted
+	concurrency int           // the number of places
 	patience    time.Duration // how long an operation may fail before it is given up
 	callTimeout time.Duration // for one attempt
 	log         *slog.Logger
 	stats       *Stats
 }
 
-// Stats counts what a run has done so far. It may be read at any time.
+// Pace says how fast calls are made and how long they are tried.
+type Pace struct {
+	Concurrency int           // calls at once
+	Patience    time.Duration // how long an operation may fail before it is given up
+	CallTimeout time.Duration // for one attempt of one call
+	Log         *slog.Logger
+	Stats       *Stats
+}
+
+// The defaults of a Pace.
+const (
+	DefaultConcurrency = 64
+	DefaultPatience    = 30 * time.Second
+	DefaultCallTimeout = 30 * time.Second
+)
+
+// Stats counts calls. It may be read at any time.
 type Stats struct {
-	Targets, TargetsDone   atomic.Int64
-	Repositories, Images   atomic.Int64
-	RepositoriesListed     atomic.Int64
-	Calls, Throttles, Gaps atomic.Int64
-	Retries                atomic.Int64
+	Calls, Throttles, Retries atomic.Int64
+}
+
+// NewBudget returns a budget of which nothing is in use.
+func NewBudget(p Pace) *Budget {
+	return &Budget{places: semaphore.NewWeighted(int64(p.Concurrency)), concurrency: p.Concurrency, patience: p.Patience, callTimeout: p.CallTimeout, log: p.Log, stats: p.Stats}
 }
 
 // slowCall is how long a call may take before it is logged.
 const slowCall = 5 * time.Second
 
-// caller makes the calls of one account in one region. Each operation has a
+// Caller makes the calls of one account in one region. Each operation has a
 // limiter and a patience of its own: what one of them suffers, no other feels.
-type caller struct {
-	*budget
-	where      string // for the log: "111122223333/eu-west-1"
+type Caller struct {
+	*Budget
+	Where      string // for the log: "111122223333/eu-west-1"
 	refresh    func() // forgets cached credentials after AWS called them expired
 	mu         sync.Mutex
 	operations map[string]*operation
@@ -53,11 +82,11 @@ type operation struct {
 	lastError error
 }
 
-func (b *budget) caller(where string, refresh func()) *caller {
-	return &caller{budget: b, where: where, refresh: refresh, operations: map[string]*operation{}}
+func (b *Budget) Caller(where string, refresh func()) *Caller {
+	return &Caller{Budget: b, Where: where, refresh: refresh, operations: map[string]*operation{}}
 }
 
-func (c *caller) operation(name string) *operation {
+func (c *Caller) operation(name string) *operation {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	op := c.operations[name]
@@ -74,12 +103,12 @@ const (
 	probeInterval  = 5 * time.Second // between two tries of an operation that was given up
 )
 
-// call makes one AWS call, named as in an IAM policy ("ecr:DescribeImages"),
+// Call makes one AWS call, named as in an IAM policy ("ecr:DescribeImages"),
 // and retries what may pass: throttling at the rate that AWS allows, faults
 // and lost connections with jitter. An operation that has only failed for as
 // long as the budget's patience is given up, and with it all that waits for
 // it; from then on it is tried now and then. The error is the last attempt's.
-func call[T any](ctx context.Context, c *caller, name string, attempt func(context.Context) (T, error)) (T, error) {
+func Call[T any](ctx context.Context, c *Caller, name string, attempt func(context.Context) (T, error)) (T, error) {
 	op := c.operation(name)
 	refreshed := false
 	for n := 0; ; n++ {
@@ -90,52 +119,68 @@ func call[T any](ctx context.Context, c *caller, name string, attempt func(conte
 		if ctx.Err() != nil {
 			return answer, ctx.Err()
 		}
-		class := classify(err)
-		if class == classExpired && !refreshed && c.refresh != nil {
+		class := Classify(err)
+		if class == Expired && !refreshed && c.refresh != nil {
 			refreshed = true
 			c.refresh()
 			continue
 		}
-		if class != classThrottled && class != classTransient {
+		if class != Throttled && class != Transient {
 			return answer, err
 		}
 		if op.givenUp(time.Now(), c.patience) {
 			return answer, err
 		}
 		c.stats.Retries.Add(1)
-		c.log.Info("retrying", "call", name, "at", c.where, "attempt", n+1, "reason", errorCode(err))
+		c.log.Info("retrying", "call", name, "at", c.Where, "attempt", n+1, "reason", Code(err))
 		if sleep(ctx, backoff(n)) != nil {
 			return answer, ctx.Err()
 		}
 	}
 }
 
-// eachPage calls AWS for one page after the other. fetch gets the token of its
+// EachPage calls AWS for one page after the other. fetch gets the token of its
 // page, nil for the first, and returns that of the next; what it notes of a
 // page it must note last, because it is called again after a failure.
-func eachPage(ctx context.Context, c *caller, name string, fetch func(ctx context.Context, token *string) (next *string, err error)) error {
+func EachPage(ctx context.Context, c *Caller, name string, fetch func(ctx context.Context, token *string) (next *string, err error)) error {
 	var token *string
 	for {
-		next, err := call(ctx, c, name, func(ctx context.Context) (*string, error) { return fetch(ctx, token) })
+		next, err := Call(ctx, c, name, func(ctx context.Context) (*string, error) { return fetch(ctx, token) })
 		switch {
 		case err != nil:
 			return err
 		case next == nil || *next == "":
 			return nil
-		case again(token, next):
-			return errEndless
+		case Again(token, next):
+			return ErrEndless
 		}
 		token = next
 	}
 }
 
-// again reports whether a page leads to itself.
-func again(token, next *string) bool {
+// Again reports whether a page leads to itself.
+func Again(token, next *string) bool {
 	return token != nil && next != nil && *token == *next && *next != ""
 }
 
+// Once makes one attempt of a call, at the rate that AWS allows.
+func Once[T any](ctx context.Context, c *Caller, name string, attempt func(context.Context) (T, error)) (T, error) {
+	return once(ctx, c, c.operation(name), name, attempt)
+}
+
+// Renew forgets cached credentials after AWS called them expired.
+func (c *Caller) Renew() {
+	if c.refresh != nil {
+		c.refresh()
+	}
+}
+
+// Backoff waits a random time before the n-th repetition, counted from 0. Its
+// error is that ctx ended.
+func Backoff(ctx context.Context, n int) error { return sleep(ctx, backoff(n)) }
+
 // once makes one attempt, in one place of the budget.
-func once[T any](ctx context.Context, c *caller, op *operation, name string, attempt func(context.Context) (T, error)) (answer T, err error) {
+func once[T any](ctx context.Context, c *Caller, op *operation, name string, attempt func(context.Context) (T, error)) (answer T, err error) {
 	if err := op.refusal(time.Now(), c.patience); err != nil {
 		return answer, err
 	}
@@ -153,10 +198,10 @@ func once[T any](ctx context.Context, c *caller, op *operation, name string, att
 	answer, err = attempt(bounded)
 	now := time.Now()
 	if took := now.Sub(started); took > slowCall {
-		c.log.Info("slow call", "call", name, "at", c.where, "took", took.Round(time.Millisecond))
+		c.log.Info("slow call", "call", name, "at", c.Where, "took", took.Round(time.Millisecond))
 	}
 	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
-		err = errCallTimeout
+		err = ErrCallTimeout
 	}
 	op.record(err, started, now, c.stats)
 	return answer, err
@@ -165,16 +210,16 @@ func once[T any](ctx context.Context, c *caller, op *operation, name string, att
 // record tells the operation how an attempt ended. An answer that says no is
 // an answer.
 func (op *operation) record(err error, started, now time.Time, stats *Stats) {
-	class := classify(err)
-	if class == classThrottled {
+	class := Classify(err)
+	if class == Throttled {
 		stats.Throttles.Add(1)
 		op.limiter.throttled(started, now)
-	} else if class != classTransient {
+	} else if class != Transient {
 		op.limiter.succeeded(now)
 	}
 	op.mu.Lock()
 	defer op.mu.Unlock()
-	if class != classThrottled && class != classTransient {
+	if class != Throttled && class != Transient {
 		op.failing = time.Time{}
 		return
 	}
@@ -213,6 +258,6 @@ func backoff(n int) time.Duration {
 }
 
 var (
-	errCallTimeout = errors.New("no answer in time")
-	errEndless     = errors.New("AWS gives the same page again and again")
+	ErrCallTimeout = errors.New("no answer in time")
+	ErrEndless     = errors.New("AWS gives the same page again and again")
 )

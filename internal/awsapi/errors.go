@@ -1,4 +1,4 @@
-package collect
+package awsapi
 
 import (
 	"context"
@@ -14,18 +14,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
-
-	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
-// class says what to do after an attempt.
-type class int
+// Class says what to do after an attempt.
+type Class int
 
 const (
-	classFinal     class = iota // an answer, good or bad, that another attempt would not change
-	classThrottled              // slow down and try again
-	classTransient              // try again
-	classExpired                // the credentials have expired: fetch new ones, once
+	Final     Class = iota // an answer, good or bad, that another attempt would not change
+	Throttled              // slow down and try again
+	Transient              // try again
+	Expired                // the credentials have expired: fetch new ones, once
 )
 
 var (
@@ -33,34 +31,35 @@ var (
 	faultStatuses    = retry.RetryableHTTPStatusCode{Codes: retry.DefaultRetryableHTTPStatusCodes}
 )
 
-func classify(err error) class {
+// Classify says what to do after an attempt that ended with an error.
+func Classify(err error) Class {
 	if err == nil {
-		return classFinal
+		return Final
 	}
-	code := apiCode(err)
+	code := APICode(err)
 	if _, throttled := retry.DefaultThrottleErrorCodes[code]; throttled {
-		return classThrottled
+		return Throttled
 	}
 	if isExpired(code) {
-		return classExpired
+		return Expired
 	}
 	if response, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && response.HTTPStatusCode() == http.StatusNotImplemented {
-		return classFinal // a stand-in for AWS that does not have this operation
+		return Final // a stand-in for AWS that does not have this operation
 	}
 	if _, transient := retry.DefaultRetryableErrorCodes[code]; transient {
-		return classTransient
+		return Transient
 	}
 	switch code {
 	case "ServerException", "InternalError", "InternalFailure", "ServiceException", "ServiceUnavailable", "ServiceUnavailableException":
-		return classTransient
+		return Transient
 	}
 	if noSuchHost(err) {
-		return classFinal
+		return Final
 	}
 	if faultStatuses.IsErrorRetryable(err) == aws.TrueTernary || connectionErrors.IsErrorRetryable(err) == aws.TrueTernary || brokenAnswer(err) {
-		return classTransient
+		return Transient
 	}
-	return classFinal
+	return Final
 }
 
 func isExpired(code string) bool {
@@ -72,8 +71,8 @@ func isExpired(code string) bool {
 func brokenAnswer(err error) bool {
 	var deserialization *smithy.DeserializationError
 	var network net.Error
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, errCallTimeout) ||
-		errors.As(err, &network) || (errors.As(err, &deserialization) && apiCode(err) == "")
+	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, ErrCallTimeout) ||
+		errors.As(err, &network) || (errors.As(err, &deserialization) && APICode(err) == "")
 }
 
 func noSuchHost(err error) bool {
@@ -81,26 +80,26 @@ func noSuchHost(err error) bool {
 	return errors.As(err, &dns) && dns.IsNotFound
 }
 
-// apiCode is AWS's error code, or "" when AWS did not answer.
-func apiCode(err error) string {
+// APICode is AWS's error code, or "" when AWS did not answer.
+func APICode(err error) string {
 	if api, ok := errors.AsType[smithy.APIError](err); ok {
 		return api.ErrorCode()
 	}
 	return ""
 }
 
-// codeInterrupted is the code of gaps that are there because the run was
+// CodeInterrupted is the code of gaps that are there because the run was
 // stopped.
-const codeInterrupted = "Interrupted"
+const CodeInterrupted = "Interrupted"
 
-// errorCode is the code that a gap carries: AWS's, or one of ours.
-func errorCode(err error) string {
-	switch code := apiCode(err); {
+// Code is the code that a gap carries: AWS's, or one of ours.
+func Code(err error) string {
+	switch code := APICode(err); {
 	case code != "":
 		return code
 	case errors.Is(err, context.Canceled):
-		return codeInterrupted
-	case errors.Is(err, errCallTimeout), errors.Is(err, context.DeadlineExceeded):
+		return CodeInterrupted
+	case errors.Is(err, ErrCallTimeout), errors.Is(err, context.DeadlineExceeded):
 		return "Timeout"
 	case noSuchHost(err):
 		return "NoSuchHost"
@@ -116,8 +115,8 @@ func isNetwork(err error) bool {
 	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// isDenied reports that AWS understood the caller and said no.
-func isDenied(code string) bool {
+// IsDenied reports that AWS understood the caller and said no.
+func IsDenied(code string) bool {
 	switch code {
 	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "AuthorizationErrorException", "NotAuthorized":
 		return true
@@ -125,36 +124,35 @@ func isDenied(code string) bool {
 	return false
 }
 
-// isUnrecognized reports that AWS does not know the credentials in this
+// IsUnrecognized reports that AWS does not know the credentials in this
 // region, as it says of regions that the account has not enabled.
-func isUnrecognized(code string) bool {
+func IsUnrecognized(code string) bool {
 	return code == "UnrecognizedClientException" || code == "InvalidClientTokenId" || code == "AuthFailure"
 }
 
 var deniedAction = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
 
-// gap describes an error as something that could not be read. operation is
-// the IAM action of the call that failed.
-func gap(target snapshot.Target, repository string, need snapshot.Need, operation string, err error) snapshot.Gap {
-	g := snapshot.Gap{Target: target, Repository: repository, Need: need, Operation: operation, Code: errorCode(err), Message: reason(err)}
-	if isDenied(g.Code) {
-		g.Permission = operation
-		if named := deniedAction.FindStringSubmatch(err.Error()); named != nil {
-			g.Permission = named[1]
-		}
+// Permission is the IAM action that the caller lacks, when that is what the
+// error of an operation says; otherwise it is empty.
+func Permission(operation string, err error) string {
+	if !IsDenied(Code(err)) {
+		return ""
 	}
-	return g
+	if named := deniedAction.FindStringSubmatch(err.Error()); named != nil {
+		return named[1]
+	}
+	return operation
 }
 
-// reason is what a person should read of an error, without the layers that
+// Reason is what a person should read of an error, without the layers that
 // the SDK wraps around it.
-func reason(err error) string {
+func Reason(err error) string {
 	var api smithy.APIError
-	code := errorCode(err)
+	code := Code(err)
 	switch {
-	case code == codeInterrupted:
+	case code == CodeInterrupted:
 		return "the run was interrupted before this was read"
-	case isUnrecognized(code):
+	case IsUnrecognized(code):
 		return "AWS does not know these credentials here: the region is probably not enabled for this account"
 	case isExpired(code):
 		return "the credentials expired during the run: " + err.Error()

@@ -1,4 +1,4 @@
-package collect
+package awsapi
 
 import (
 	"context"
@@ -27,14 +27,24 @@ type Roles struct {
 	HubARN      string // a role to assume first, from which the others are assumed
 }
 
-// session is who is asking: the ambient credentials, and the hub role if
+// Session is who is asking: the ambient credentials, and the hub role if
 // there is one.
-type session struct {
-	config    aws.Config // of the hub role, or of the ambient credentials
-	partition string
-	account   string // of config's credentials
+type Session struct {
+	Config    aws.Config // of the hub role, or of the ambient credentials
+	Partition string
+	Account   string // of Config's credentials
+	Caller    string // ARN of who has them
 	own       map[string]aws.CredentialsProvider
 	roles     Roles
+}
+
+// Identity says whose credentials to use.
+type Identity struct {
+	Profile string // of the shared AWS configuration; "" is the default
+	Roles   Roles
+	// Regions are those that will be asked about. The first stands in where the
+	// environment names no region.
+	Regions []string
 }
 
 const (
@@ -52,11 +62,11 @@ func HTTPClient(concurrency int) *awshttp.BuildableClient {
 	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })
 }
 
-// newSession finds out whose credentials the environment gives. Its errors
+// Open finds out whose credentials the environment gives. Its errors
 // are for the user: they name what to do.
-func newSession(ctx context.Context, b *budget, o Options) (*session, error) {
+func Open(ctx context.Context, b *Budget, o Identity) (*Session, error) {
 	ambient, err := config.LoadDefaultConfig(ctx,
-		config.WithHTTPClient(HTTPClient(o.Concurrency)),
+		config.WithHTTPClient(HTTPClient(b.concurrency)),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithSharedConfigProfile(o.Profile),
 		config.WithLogger(sdkLog{b.log}),
@@ -71,7 +81,7 @@ func newSession(ctx context.Context, b *budget, o Options) (*session, error) {
 	default:
 		ambient.Region = homeRegion(o.Regions)
 	}
-	s := &session{config: ambient, roles: o.Roles, own: map[string]aws.CredentialsProvider{}}
+	s := &Session{Config: ambient, roles: o.Roles, own: map[string]aws.CredentialsProvider{}}
 	if s.roles.SessionName == "" {
 		s.roles.SessionName = "ecraudit"
 	}
@@ -81,32 +91,32 @@ func newSession(ctx context.Context, b *budget, o Options) (*session, error) {
 	if s.roles.HubARN == "" {
 		return s, nil
 	}
-	s.config.Credentials = s.assume(s.roles.HubARN)
-	if _, err := call(ctx, b.caller("hub", nil), "sts:AssumeRole", s.config.Credentials.Retrieve); err != nil {
-		return nil, fmt.Errorf("--hub-role-arn: assuming %s: %s: %s; check that the role exists and trusts %s", s.roles.HubARN, errorCode(err), reason(err), s.account)
+	s.Config.Credentials = s.assume(s.roles.HubARN)
+	if _, err := Call(ctx, b.Caller("hub", nil), "sts:AssumeRole", s.Config.Credentials.Retrieve); err != nil {
+		return nil, fmt.Errorf("--hub-role-arn: assuming %s: %s: %s; check that the role exists and trusts %s", s.roles.HubARN, Code(err), Reason(err), s.Account)
 	}
 	return s, s.identify(ctx, b)
 }
 
 // identify asks AWS who the session's credentials belong to.
-func (s *session) identify(ctx context.Context, b *budget) error {
-	if _, err := s.config.Credentials.Retrieve(ctx); err != nil {
+func (s *Session) identify(ctx context.Context, b *Budget) error {
+	if _, err := s.Config.Credentials.Retrieve(ctx); err != nil {
 		return noCredentials(ctx, err)
 	}
-	client := sts.NewFromConfig(s.config)
-	caller := b.caller("caller", nil)
-	identity, err := call(ctx, caller, "sts:GetCallerIdentity", func(ctx context.Context) (*sts.GetCallerIdentityOutput, error) {
+	client := sts.NewFromConfig(s.Config)
+	caller := b.Caller("caller", nil)
+	identity, err := Call(ctx, caller, "sts:GetCallerIdentity", func(ctx context.Context) (*sts.GetCallerIdentityOutput, error) {
 		return client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
 	})
 	if err != nil {
-		return badCredentials(ctx, s.config.Region, err)
+		return badCredentials(ctx, s.Config.Region, err)
 	}
 	who, err := arn.Parse(aws.ToString(identity.Arn))
 	if err != nil {
 		return fmt.Errorf("asking AWS for the caller's identity: the answer has no ARN: %q", aws.ToString(identity.Arn))
 	}
-	s.partition, s.account = who.Partition, aws.ToString(identity.Account)
-	s.own[s.account] = s.config.Credentials
+	s.Partition, s.Account, s.Caller = who.Partition, aws.ToString(identity.Account), who.String()
+	s.own[s.Account] = s.Config.Credentials
 	return nil
 }
 
@@ -114,43 +124,50 @@ func noCredentials(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if code := apiCode(err); code != "" {
-		return fmt.Errorf("getting credentials: %s: %s", code, reason(err))
+	if code := APICode(err); code != "" {
+		return fmt.Errorf("getting credentials: %s: %s", code, Reason(err))
 	}
 	return fmt.Errorf("no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run aws sso login, or start ecraudit where a role is attached (%w)", err)
 }
 
 func badCredentials(ctx context.Context, region string, err error) error {
-	code := errorCode(err)
+	code := Code(err)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case isExpired(code):
 		return errors.New("the AWS credentials have expired: renew them (aws sso login, or new keys) and start again")
-	case isUnrecognized(code) || code == "SignatureDoesNotMatch" || code == "IncompleteSignature":
+	case IsUnrecognized(code) || code == "SignatureDoesNotMatch" || code == "IncompleteSignature":
 		return fmt.Errorf("AWS does not accept the credentials in %s (%s): check the access key, and that the region is enabled for the account", region, code)
 	case code == "NoSuchHost":
-		return fmt.Errorf("AWS cannot be reached: %s; check that the region %q exists (AWS_REGION, --regions) and that this machine has a network", reason(err), region)
+		return fmt.Errorf("AWS cannot be reached: %s; check that the region %q exists (AWS_REGION, --regions) and that this machine has a network", Reason(err), region)
 	}
-	return fmt.Errorf("asking AWS for the caller's identity in %s: %s: %s", region, code, reason(err))
+	return fmt.Errorf("asking AWS for the caller's identity in %s: %s: %s", region, code, Reason(err))
 }
 
-// credentials are those with which an account is read: the caller's own, or
+// CredentialsOf are those with which an account is read: the caller's own, or
 // those of the role in it.
-func (s *session) credentials(account string) aws.CredentialsProvider {
+func (s *Session) CredentialsOf(account string) aws.CredentialsProvider {
 	if own := s.own[account]; own != nil {
 		return own
 	}
-	return s.assume(s.roleARN(account))
+	return s.assume(s.RoleARN(account))
 }
 
-func (s *session) roleARN(account string) string {
-	return "arn:" + s.partition + ":iam::" + account + ":role/" + strings.TrimPrefix(s.roles.Name, "/")
+// RoleARN is the ARN of the role in an account.
+func (s *Session) RoleARN(account string) string {
+	return "arn:" + s.Partition + ":iam::" + account + ":role/" + strings.TrimPrefix(s.roles.Name, "/")
 }
+
+// Owns reports whether an account is entered with the caller's own credentials.
+func (s *Session) Owns(account string) bool { return s.own[account] != nil }
+
+// HasRole reports whether there is a role to assume in other accounts.
+func (s *Session) HasRole() bool { return s.roles.Name != "" }
 
 // assume returns credentials of a role that renew themselves.
-func (s *session) assume(role string) *aws.CredentialsCache {
-	client := sts.NewFromConfig(s.config, func(o *sts.Options) {
+func (s *Session) assume(role string) *aws.CredentialsCache {
+	client := sts.NewFromConfig(s.Config, func(o *sts.Options) {
 		o.Retryer = aws.NopRetryer{}
 	})
 	provider := stscreds.NewAssumeRoleProvider(client, role, func(o *stscreds.AssumeRoleOptions) {
@@ -165,21 +182,21 @@ func (s *session) assume(role string) *aws.CredentialsCache {
 	})
 }
 
-// refresher forgets cached credentials, so that the next call fetches new ones.
-func refresher(provider aws.CredentialsProvider) func() {
+// Refresher forgets cached credentials, so that the next call fetches new ones.
+func Refresher(provider aws.CredentialsProvider) func() {
 	if cache, ok := provider.(*aws.CredentialsCache); ok {
 		return cache.Invalidate
 	}
 	return nil
 }
 
-// enter fetches an account's credentials, so that a role that cannot be
+// Enter fetches an account's credentials, so that a role that cannot be
 // assumed is found once and not by every call.
-func (s *session) enter(ctx context.Context, c *caller, account string, provider aws.CredentialsProvider) error {
+func (s *Session) Enter(ctx context.Context, c *Caller, account string, provider aws.CredentialsProvider) error {
 	if s.own[account] != nil {
 		return nil
 	}
-	_, err := call(ctx, c, "sts:AssumeRole", provider.Retrieve)
+	_, err := Call(ctx, c, "sts:AssumeRole", provider.Retrieve)
 	return err
 }
 

@@ -1,0 +1,44 @@
+package awsapi
+
+import (
+	"slices"
+	"strings"
+)
+
+// AllRegions stands for the regions that each account has enabled.
+const AllRegions = "all"
+
+// KnownRegions are the regions of the partitions aws, aws-cn and aws-us-gov
+// when this was written. It finds spelling mistakes; a newer region is asked
+// for instead.
+func KnownRegions() []string { return strings.Fields(knownRegions) }
+
+const knownRegions = `
+	af-south-1
+	ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3
+	ap-south-1 ap-south-2
+	ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7
+	ca-central-1 ca-west-1
+	eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3
+	il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1
+	us-east-1 us-east-2 us-west-1 us-west-2
+	cn-north-1 cn-northwest-1
+	us-gov-east-1 us-gov-west-1`
+
+// homeRegion is where to ask for identities and organizations when the
+// environment names no region: in the partition of the first region asked for.
+func homeRegion(regions []string) string {
+	first := "us-east-1"
+	if len(regions) > 0 && regions[0] != AllRegions {
+		first = regions[0]
+	}
+	switch {
+	case strings.HasPrefix(first, "cn-"):
+		return "cn-north-1"
+	case strings.HasPrefix(first, "us-gov-"):
+		return "us-gov-west-1"
+	case strings.Contains(first, "-iso") || !slices.Contains(KnownRegions(), first):
+		return first
+	}
+	return "us-east-1"
+}
