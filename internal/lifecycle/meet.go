@@ -221,10 +221,10 @@ func (m *meeting) obstacle(g goal) error {
 	withFirst := func(n int) Coverage {
 		return g.coverage(&Policy{Rules: slices.Concat(archived, standard[:n], []Rule{g.rule})})
 	}
-	n := sort.Search(len(standard)+1, func(n int) bool { return !m.demand.metBy(withFirst(n)) })
-	if n > len(standard) {
+	if m.demand.metBy(withFirst(len(standard))) {
 		return nil
 	}
+	n := sort.Search(len(standard), func(n int) bool { return !m.demand.metBy(withFirst(n)) })
 	c := withFirst(n)
 	if n == 0 || c.Answer == Unknown {
 		return unclear(g, c)

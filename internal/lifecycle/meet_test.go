@@ -348,11 +348,25 @@ func drawDemand(t *rapid.T) Demand {
 	}
 }
 
+// withLast often adds a rule for every image, most of which Meet can stand
+// before.
+func withLast(t *rapid.T, p *Policy) *Policy {
+	if slices.ContainsFunc(p.Rules, Rule.selectsAll) || rapid.Bool().Draw(t, "no last rule") {
+		return p
+	}
+	last := Rule{Priority: 9, Action: Action{Type: Expire}}
+	last.Selection = Selection{TagStatus: AnyTag, StorageClass: Standard, CountType: SinceImagePushed, CountNumber: rapid.IntRange(1, 8).Draw(t, "last")}
+	if rapid.IntRange(0, 3).Draw(t, "archives") == 0 {
+		last.Action.Type = Transition
+	}
+	return &Policy{Rules: append(slices.Clone(p.Rules), last)}
+}
+
 func TestMeetLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var p *Policy
 		if rapid.IntRange(0, 5).Draw(t, "none") > 0 {
-			p = drawPolicy(t)
+			p = withLast(t, drawPolicy(t))
 		}
 		d := drawDemand(t)
 		met, words, err := Meet(p, d)
@@ -389,7 +403,7 @@ func TestMeetLaws(t *testing.T) {
 }
 
 // checkUndisturbed compares what two policies do to images: the second does all
-// that the first does.
+// that the first does, and its rules do the same.
 func checkUndisturbed(t *rapid.T, p, met *Policy) {
 	t.Helper()
 	if p == nil {
@@ -412,6 +426,9 @@ func checkUndisturbed(t *rapid.T, p, met *Policy) {
 		was, is := before.Images[i], after.Images[i]
 		if was.Effect == Expires && is.Effect != Expires {
 			t.Fatalf("%+v would expire no more", images[i])
+		}
+		if was.Effect == Archives && is.Effect != Archives {
+			t.Fatalf("%+v would be archived no more", images[i])
 		}
 		kept, ok := rules[was.Rule]
 		if ok && !kept.selectsAll() && (is.Rule != kept.Priority || is.Effect != was.Effect) {
