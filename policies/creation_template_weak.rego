@@ -29,10 +29,13 @@ import data.ecraudit.lib.resource_tags
 deny contains finding if {
 	some template in input.registry.creation_templates
 	some aspect, flaw in flaws(template)
-	finding := {
-		"message": sprintf("with the creation template %s, %s", [template.prefix, flaw]),
-		"key": sprintf("%s|%s", [template.prefix, aspect]),
-	}
+	finding := object.union(
+		{
+			"message": sprintf("with the creation template %s, %s", [template.prefix, flaw]),
+			"key": sprintf("%s|%s", [template.prefix, aspect]),
+		},
+		{"fix": fix | fix := fixes(template)[aspect]},
+	)
 }
 
 unknown contains finding if {
@@ -53,6 +56,26 @@ flaws(template) := object.union_n([
 	reach(template),
 	weak_encryption(template),
 	untagged(template),
+])
+
+# fixes are what would mend flaws, by aspect. Whom a template should let in, and
+# how it should encrypt, is for people to say; what an invalid policy meant, too.
+fixes(template) := object.union_n([
+	{"mutability": {
+		"action": "set_tag_mutability",
+		"template": template.prefix,
+		"mutability": "IMMUTABLE",
+		"tags": input.config.immutable,
+	}},
+	{aspect: {"action": "put_lifecycle_policy", "template": template.prefix, "baseline": true} |
+		count(template.lifecycle_problems) == 0
+		some demand in template.lifecycle_baseline
+		some aspect in ["lifecycle", demand.what]
+	},
+	{tag(key): {"action": "tag_resource", "template": template.prefix, "tags": {key: allowed[0]}} |
+		some key, allowed in input.config.required_tags
+		count(allowed) == 1
+	},
 ])
 
 doubts(template) := object.union_n([
@@ -127,7 +150,9 @@ weak_encryption(template) := {"encryption": flaw |
 	some flaw in encryption.flaws(template.encryption, input.config.encryption)
 }
 
-untagged(template) := {sprintf("tag %s", [key]): flaw |
+untagged(template) := {tag(key): flaw |
 	some key, allowed in input.config.required_tags
 	some flaw in resource_tags.flaws(template.tags, key, allowed)
 }
+
+tag(key) := sprintf("tag %s", [key])

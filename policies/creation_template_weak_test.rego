@@ -26,12 +26,18 @@ cases := [
 		"findings": [{
 			"message": "with the creation template team, release tags can be moved: the setting is MUTABLE",
 			"key": "team|mutability",
+			"fix": {"action": "set_tag_mutability", "template": "team", "mutability": "IMMUTABLE", "tags": "release"},
 		}],
 	},
 	{
 		"note": "all tags must be immutable",
 		"input": judged({"immutable": "all"}, [object.union(sound, {"all_tags": movable})]),
 		"deny": ["with the creation template team, tags can be moved: the setting is MUTABLE"],
+		"findings": [{
+			"message": "with the creation template team, tags can be moved: the setting is MUTABLE",
+			"key": "team|mutability",
+			"fix": {"action": "set_tag_mutability", "template": "team", "mutability": "IMMUTABLE", "tags": "all"},
+		}],
 	},
 	{
 		"note": "no tag must be immutable",
@@ -53,6 +59,20 @@ cases := [
 			"lifecycle_baseline": [object.union(untagged, {"expires": "no", "reason": "there is no policy"})],
 		})]),
 		"deny": ["with the creation template team, there is no lifecycle policy"],
+		"findings": [{
+			"message": "with the creation template team, there is no lifecycle policy",
+			"key": "team|lifecycle",
+			"fix": {"action": "put_lifecycle_policy", "template": "team", "baseline": true},
+		}],
+	},
+	{
+		"note": "no lifecycle policy, and the baseline does not say what it should be",
+		"input": judged({}, [object.union(sound, {"has_lifecycle": false, "lifecycle_baseline": []})]),
+		"deny": ["with the creation template team, there is no lifecycle policy"],
+		"findings": [{
+			"message": "with the creation template team, there is no lifecycle policy",
+			"key": "team|lifecycle",
+		}],
 	},
 	{
 		"note": "no lifecycle policy where none is required",
@@ -61,6 +81,11 @@ cases := [
 			"lifecycle_baseline": [object.union(untagged, {"expires": "no", "reason": "there is no policy"})],
 		})]),
 		"deny": ["with the creation template team, untagged images do not all expire: there is no policy"],
+		"findings": [{
+			"message": "with the creation template team, untagged images do not all expire: there is no policy",
+			"key": "team|untagged images",
+			"fix": {"action": "put_lifecycle_policy", "template": "team", "baseline": true},
+		}],
 	},
 	{
 		"note": "an invalid lifecycle policy",
@@ -69,6 +94,10 @@ cases := [
 			"lifecycle_baseline": [object.union(untagged, {"expires": "no", "reason": "the policy is invalid"})],
 		})]),
 		"deny": ["with the creation template team, the lifecycle policy is invalid: rule 1: countNumber must be positive"],
+		"findings": [{
+			"message": "with the creation template team, the lifecycle policy is invalid: rule 1: countNumber must be positive",
+			"key": "team|lifecycle",
+		}],
 	},
 	{
 		"note": "a baseline that is not met, met too late, and not decided",
@@ -96,6 +125,16 @@ cases := [
 			"with the creation template team, the resource policy lets everyone in",
 			"with the creation template ROOT, the resource policy lets in somebody outside the organization",
 		],
+		"findings": [
+			{
+				"message": "with the creation template team, the resource policy lets everyone in",
+				"key": "team|exposure",
+			},
+			{
+				"message": "with the creation template ROOT, the resource policy lets in somebody outside the organization",
+				"key": "ROOT|exposure",
+			},
+		],
 	},
 	{
 		"note": "a policy for the organization and for trusted accounts",
@@ -113,6 +152,10 @@ cases := [
 		"note": "encryption that is too weak",
 		"input": judged({"encryption": {"type": "KMS", "kms_keys": []}}, [sound]),
 		"deny": ["with the creation template team, the encryption is AES256, and KMS is demanded"],
+		"findings": [{
+			"message": "with the creation template team, the encryption is AES256, and KMS is demanded",
+			"key": "team|encryption",
+		}],
 	},
 	{
 		"note": "a key of which AWS does not say which",
@@ -133,6 +176,28 @@ cases := [
 		"deny": [
 			"with the creation template team, the resource tag owner is missing",
 			`with the creation template team, the resource tag stage is "test"; it must be one of dev, prod`,
+		],
+	},
+	{
+		"note": "only a single allowed value says what the tag should be",
+		"input": judged(
+			{"required_tags": {"owner": ["platform"], "stage": ["dev", "prod"]}},
+			[object.union(sound, {"prefix": "ROOT", "tags": {"owner": ""}})],
+		),
+		"deny": [
+			`with the creation template ROOT, the resource tag owner is ""; it must be platform`,
+			"with the creation template ROOT, the resource tag stage is missing; it must be one of dev, prod",
+		],
+		"findings": [
+			{
+				"message": `with the creation template ROOT, the resource tag owner is ""; it must be platform`,
+				"key": "ROOT|tag owner",
+				"fix": {"action": "tag_resource", "template": "ROOT", "tags": {"owner": "platform"}},
+			},
+			{
+				"message": "with the creation template ROOT, the resource tag stage is missing; it must be one of dev, prod",
+				"key": "ROOT|tag stage",
+			},
 		],
 	},
 	{

@@ -17,16 +17,16 @@ cases := [
 	},
 	{
 		"note": "scanned images, with and without a release tag",
-		"input": images([scan("sha256:a", "clean"), release("findings")]),
+		"input": images([scan(expect.digest("a"), "clean"), release("findings")]),
 	},
 	{
 		"note": "never scanned",
-		"input": images([scan("sha256:a", "not scanned")]),
+		"input": images([scan(expect.digest("a"), "not scanned")]),
 		"deny": ["the image was never scanned"],
 		"findings": [{
 			"message": "the image was never scanned",
-			"digest": "sha256:a",
-			"fix": {"action": "start_scan", "digest": "sha256:a"},
+			"digest": expect.digest("a"),
+			"fix": {"action": "start_scan", "digest": expect.digest("a")},
 		}],
 	},
 	{
@@ -35,60 +35,60 @@ cases := [
 		"deny": ["the release was never scanned"],
 		"findings": [{
 			"message": "the release was never scanned",
-			"digest": "sha256:b",
+			"digest": expect.digest("b"),
 			"tag": "1.2.3",
-			"fix": {"action": "start_scan", "digest": "sha256:b"},
+			"fix": {"action": "start_scan", "digest": expect.digest("b")},
 		}],
 	},
 	{
 		"note": "enhanced scanning cannot be started by hand, and leaves the repository out",
-		"input": object.union(images([scan("sha256:a", "not scanned")]), {
+		"input": object.union(images([scan(expect.digest("a"), "not scanned")]), {
 			"registry": {"scanning": {"type": "ENHANCED"}},
 			"repository": {"scanning": {"frequency": "MANUAL"}},
 		}),
 		"deny": ["the image was never scanned; images of this repository are scanned only on demand"],
 		"findings": [{
 			"message": "the image was never scanned; images of this repository are scanned only on demand",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 		}],
 	},
 	{
 		"note": "an image of an index was not scanned, which is said once for the index",
 		"input": images([
-			object.union(scan("sha256:a", "not scanned"), {
+			object.union(scan(expect.digest("a"), "not scanned"), {
 				"kind": "index",
 				"vulnerabilities": {"reason": "its image for linux/arm64: it was never scanned"},
 			}),
-			object.union(scan("sha256:b", "not scanned"), {"tags": [], "parents": ["sha256:a"]}),
+			object.union(scan(expect.digest("b"), "not scanned"), {"tags": [], "parents": [expect.digest("a")]}),
 		]),
 		"deny": ["the image is not scanned in full: its image for linux/arm64: it was never scanned"],
 	},
 	{
 		"note": "an untagged image",
-		"input": images([object.union(scan("sha256:a", "not scanned"), {"tags": []})]),
+		"input": images([object.union(scan(expect.digest("a"), "not scanned"), {"tags": []})]),
 		"deny": ["the image was never scanned"],
 	},
 	{
 		"note": "archived images cannot be scanned",
 		"input": images([
-			object.union(scan("sha256:a", "not scanned"), {"status": "ARCHIVED"}),
-			object.union(scan("sha256:b", "unknown"), {"status": "ARCHIVED"}),
+			object.union(scan(expect.digest("a"), "not scanned"), {"status": "ARCHIVED"}),
+			object.union(scan(expect.digest("b"), "unknown"), {"status": "ARCHIVED"}),
 		]),
 	},
 	{
 		"note": "other states are for other rules to say",
 		"input": images([
-			scan("sha256:a", "pending"),
-			scan("sha256:b", "failed"),
-			scan("sha256:c", "unsupported"),
-			scan("sha256:d", "expired"),
+			scan(expect.digest("a"), "pending"),
+			scan(expect.digest("b"), "failed"),
+			scan(expect.digest("c"), "unsupported"),
+			scan(expect.digest("d"), "expired"),
 		]),
 	},
 	{
 		"note": "it is not known",
 		"input": images([
-			scan("sha256:a", "unknown"),
-			object.remove(scan("sha256:b", "unknown"), ["vulnerabilities"]),
+			scan(expect.digest("a"), "unknown"),
+			object.remove(scan(expect.digest("b"), "unknown"), ["vulnerabilities"]),
 		]),
 		"unknown": [
 			"cannot tell whether the image was scanned: the scan is unknown",
@@ -125,4 +125,4 @@ scan(digest, word) := {
 	"vulnerabilities": {"state": "unknown", "reason": sprintf("the scan is %s", [word]), "scan": word},
 }
 
-release(word) := object.union(scan("sha256:b", word), {"tags": ["1.2.3"], "release_tags": ["1.2.3"]})
+release(word) := object.union(scan(expect.digest("b"), word), {"tags": ["1.2.3"], "release_tags": ["1.2.3"]})

@@ -17,23 +17,23 @@ cases := [
 	},
 	{
 		"note": "scanned, with and without findings",
-		"input": images([scan("sha256:a", "clean"), scan("sha256:b", "findings")]),
+		"input": images([scan(expect.digest("a"), "clean"), scan(expect.digest("b"), "findings")]),
 	},
 	{
 		"note": "never scanned",
-		"input": images([scan("sha256:a", "not scanned")]),
+		"input": images([scan(expect.digest("a"), "not scanned")]),
 		"deny": ["the release was never scanned"],
 		"findings": [{
 			"message": "the release was never scanned",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "1.2.3",
-			"fix": {"action": "start_scan", "digest": "sha256:a"},
+			"fix": {"action": "start_scan", "digest": expect.digest("a")},
 		}],
 	},
 	{
 		"note": "never scanned, because nobody asked",
 		"input": object.union(
-			images([scan("sha256:a", "not scanned")]),
+			images([scan(expect.digest("a"), "not scanned")]),
 			{"repository": {"scanning": {"frequency": "MANUAL"}}},
 		),
 		"deny": ["the release was never scanned; images of this repository are scanned only on demand"],
@@ -41,58 +41,58 @@ cases := [
 	{
 		"note": "enhanced scanning cannot be started by hand",
 		"input": object.union(
-			images([scan("sha256:a", "not scanned")]),
+			images([scan(expect.digest("a"), "not scanned")]),
 			{"registry": {"scanning": {"type": "ENHANCED"}}},
 		),
 		"deny": ["the release was never scanned"],
-		"findings": [{"message": "the release was never scanned", "digest": "sha256:a", "tag": "1.2.3"}],
+		"findings": [{"message": "the release was never scanned", "digest": expect.digest("a"), "tag": "1.2.3"}],
 	},
 	{
 		"note": "how the registry and the repository are scanned could not be read",
 		"input": object.union(
-			object.remove(images([scan("sha256:a", "not scanned")]), ["registry", "repository"]),
+			object.remove(images([scan(expect.digest("a"), "not scanned")]), ["registry", "repository"]),
 			{"registry": {}},
 		),
 		"deny": ["the release was never scanned"],
-		"findings": [{"message": "the release was never scanned", "digest": "sha256:a", "tag": "1.2.3"}],
+		"findings": [{"message": "the release was never scanned", "digest": expect.digest("a"), "tag": "1.2.3"}],
 	},
 	{
 		"note": "an image of an index was not scanned, which is said once for the index",
 		"input": images([
-			object.union(scan("sha256:a", "not scanned"), {
+			object.union(scan(expect.digest("a"), "not scanned"), {
 				"kind": "index",
 				"vulnerabilities": {"reason": "its image for linux/arm64: it was never scanned"},
 			}),
-			object.union(scan("sha256:b", "not scanned"), {
+			object.union(scan(expect.digest("b"), "not scanned"), {
 				"tags": [],
 				"release_tags": [],
 				"inherited_tags": ["1.2.3"],
-				"parents": ["sha256:a"],
+				"parents": [expect.digest("a")],
 			}),
 		]),
 		"deny": ["the release is not scanned in full: its image for linux/arm64: it was never scanned"],
 		"findings": [{
 			"message": "the release is not scanned in full: its image for linux/arm64: it was never scanned",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "1.2.3",
-			"fix": {"action": "start_scan", "digest": "sha256:a"},
+			"fix": {"action": "start_scan", "digest": expect.digest("a")},
 		}],
 	},
 	{
 		"note": "archived releases cannot be scanned",
-		"input": images([object.union(scan("sha256:a", "not scanned"), {"status": "ARCHIVED"})]),
+		"input": images([object.union(scan(expect.digest("a"), "not scanned"), {"status": "ARCHIVED"})]),
 	},
 	{
 		"note": "a scan under way",
-		"input": images([scan("sha256:a", "pending")]),
+		"input": images([scan(expect.digest("a"), "pending")]),
 	},
 	{
 		"note": "a scan that failed is for scan-failed to say",
-		"input": images([scan("sha256:a", "failed"), scan("sha256:b", "unsupported")]),
+		"input": images([scan(expect.digest("a"), "failed"), scan(expect.digest("b"), "unsupported")]),
 	},
 	{
 		"note": "an image that is no release",
-		"input": images([object.union(scan("sha256:a", "not scanned"), {"tags": ["pr-7"], "release_tags": []})]),
+		"input": images([object.union(scan(expect.digest("a"), "not scanned"), {"tags": ["pr-7"], "release_tags": []})]),
 	},
 	{
 		"note": "signatures, SBOMs, attestations and charts are not scanned, whatever their tags",
@@ -107,12 +107,12 @@ cases := [
 	},
 	{
 		"note": "what is not known is for release-vulnerabilities to say",
-		"input": images([unasked, scan("sha256:b", "unknown")]),
+		"input": images([unasked, scan(expect.digest("b"), "unknown")]),
 	},
 	{
 		"note": "unless no vulnerabilities are limited",
 		"input": object.union(
-			object.remove(images([unasked, scan("sha256:b", "unknown"), scan("sha256:c", "clean")]), ["config"]),
+			object.remove(images([unasked, scan(expect.digest("b"), "unknown"), scan(expect.digest("c"), "clean")]), ["config"]),
 			{"config": {"vulnerabilities": {}}},
 		),
 		"unknown": [
@@ -122,12 +122,12 @@ cases := [
 		"findings": [
 			{
 				"message": "cannot tell whether the release was scanned: nothing was asked about it",
-				"digest": "sha256:a",
+				"digest": expect.digest("a"),
 				"tag": "1.2.3",
 			},
 			{
 				"message": "cannot tell whether the release was scanned: the scan is unknown",
-				"digest": "sha256:b",
+				"digest": expect.digest("b"),
 				"tag": "1.2.3",
 			},
 		],
@@ -147,7 +147,7 @@ scan(digest, word) := object.union(unasked, {
 })
 
 unasked := {
-	"digest": "sha256:a",
+	"digest": expect.digest("a"),
 	"tags": ["1.2.3", "v1.2.3"],
 	"release_tags": ["1.2.3", "v1.2.3"],
 	"inherited_tags": [],

@@ -13,7 +13,7 @@ test_cases[case.note] if {
 cases := [
 	{
 		"note": "scans with results",
-		"input": images([release("clean"), object.union(release("findings"), {"digest": "sha256:b"})]),
+		"input": images([release("clean"), object.union(release("findings"), {"digest": expect.digest("b")})]),
 	},
 	{
 		"note": "a scan that failed",
@@ -21,9 +21,9 @@ cases := [
 		"deny": ["there is no scan result of the release: its scan is failed"],
 		"findings": [{
 			"message": "there is no scan result of the release: its scan is failed",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "1.2.3",
-			"fix": {"action": "start_scan", "digest": "sha256:a"},
+			"fix": {"action": "start_scan", "digest": expect.digest("a")},
 		}],
 	},
 	{
@@ -32,7 +32,7 @@ cases := [
 		"deny": ["there is no scan result of the release: its scan is unsupported"],
 		"findings": [{
 			"message": "there is no scan result of the release: its scan is unsupported",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "1.2.3",
 		}],
 	},
@@ -42,7 +42,7 @@ cases := [
 		"deny": ["there is no scan result of the release: its scan is failed"],
 		"findings": [{
 			"message": "there is no scan result of the release: its scan is failed",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "1.2.3",
 		}],
 	},
@@ -53,13 +53,13 @@ cases := [
 				"kind": "index",
 				"vulnerabilities": {"reason": "its image for linux/arm64: its scan failed"},
 			}),
-			object.union(build("failed"), {"parents": ["sha256:a"], "inherited_tags": ["1.2.3"]}),
+			object.union(build("failed"), {"parents": [expect.digest("a")], "inherited_tags": ["1.2.3"]}),
 		]),
 		"deny": ["there is no scan result of the release: its image for linux/arm64: its scan failed"],
 	},
 	{
 		"note": "an image of an index that is a release of its own",
-		"input": images([object.union(release("failed"), {"parents": ["sha256:c"]})]),
+		"input": images([object.union(release("failed"), {"parents": [expect.digest("c")]})]),
 		"deny": ["there is no scan result of the release: its scan is failed"],
 	},
 	{
@@ -68,8 +68,8 @@ cases := [
 		"deny": ["there is no scan result of the image: its scan is failed"],
 		"findings": [{
 			"message": "there is no scan result of the image: its scan is failed",
-			"digest": "sha256:b",
-			"fix": {"action": "start_scan", "digest": "sha256:b"},
+			"digest": expect.digest("b"),
+			"fix": {"action": "start_scan", "digest": expect.digest("b")},
 		}],
 	},
 	{
@@ -80,16 +80,16 @@ cases := [
 		"note": "other states are for other rules to say",
 		"input": images([
 			release("not scanned"),
-			object.union(release("expired"), {"digest": "sha256:b"}),
-			object.union(release("pending"), {"digest": "sha256:c"}),
-			object.union(release("unknown"), {"digest": "sha256:d"}),
+			object.union(release("expired"), {"digest": expect.digest("b")}),
+			object.union(release("pending"), {"digest": expect.digest("c")}),
+			object.union(release("unknown"), {"digest": expect.digest("d")}),
 		]),
 	},
 	{
 		"note": "signatures and charts are no container images",
 		"input": images([
 			object.union(release("unsupported"), {"kind": "signature"}),
-			object.union(release("unsupported"), {"digest": "sha256:b", "kind": "artifact"}),
+			object.union(release("unsupported"), {"digest": expect.digest("b"), "kind": "artifact"}),
 		]),
 	},
 ]
@@ -97,7 +97,7 @@ cases := [
 images(list) := {"registry": {"scanning": {"type": "BASIC"}}, "images": list}
 
 release(word) := {
-	"digest": "sha256:a",
+	"digest": expect.digest("a"),
 	"tags": ["1.2.3"],
 	"release_tags": ["1.2.3"],
 	"inherited_tags": [],
@@ -107,4 +107,4 @@ release(word) := {
 	"vulnerabilities": {"state": "unknown", "reason": sprintf("its scan is %s", [word]), "scan": word},
 }
 
-build(word) := object.union(release(word), {"digest": "sha256:b", "tags": ["build-7"], "release_tags": []})
+build(word) := object.union(release(word), {"digest": expect.digest("b"), "tags": ["build-7"], "release_tags": []})

@@ -25,9 +25,9 @@ cases := [
 		"deny": ["the scan result of the release is 45 days old (30 allowed)"],
 		"findings": [{
 			"message": "the scan result of the release is 45 days old (30 allowed)",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "1.2.3",
-			"fix": {"action": "start_scan", "digest": "sha256:a"},
+			"fix": {"action": "start_scan", "digest": expect.digest("a")},
 		}],
 	},
 	{
@@ -36,7 +36,7 @@ cases := [
 		"deny": ["the scan result of the release is 45 days old (30 allowed)"],
 		"findings": [{
 			"message": "the scan result of the release is 45 days old (30 allowed)",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "1.2.3",
 		}],
 	},
@@ -71,7 +71,7 @@ cases := [
 				"the scan result of the release is 45 days old, which is right only where scanning is continuous; ",
 				"how the repository is scanned is not known",
 			]),
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "1.2.3",
 		}],
 	},
@@ -93,15 +93,15 @@ cases := [
 		"deny": ["the scan result of the image is 45 days old (30 allowed)"],
 		"findings": [{
 			"message": "the scan result of the image is 45 days old (30 allowed)",
-			"digest": "sha256:b",
-			"fix": {"action": "start_scan", "digest": "sha256:b"},
+			"digest": expect.digest("b"),
+			"fix": {"action": "start_scan", "digest": expect.digest("b")},
 		}],
 	},
 	{
 		"note": "an index has the oldest scan of its images, and they are not judged again",
 		"input": images([
 			object.union(scanned(45), {"kind": "index"}),
-			object.union(other(45), {"parents": ["sha256:a"], "inherited_tags": ["1.2.3"]}),
+			object.union(other(45), {"parents": [expect.digest("a")], "inherited_tags": ["1.2.3"]}),
 		]),
 		"deny": ["the scan result of the release is 45 days old (30 allowed)"],
 	},
@@ -122,7 +122,7 @@ cases := [
 		"deny": ["the release is no longer scanned: it is too old to be scanned still"],
 		"findings": [{
 			"message": "the release is no longer scanned: it is too old to be scanned still",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "1.2.3",
 		}],
 	},
@@ -153,7 +153,7 @@ images(list) := {
 }
 
 scanned(days) := {
-	"digest": "sha256:a",
+	"digest": expect.digest("a"),
 	"tags": ["1.2.3"],
 	"release_tags": ["1.2.3"],
 	"inherited_tags": [],
@@ -164,7 +164,7 @@ scanned(days) := {
 	"vulnerabilities": {"state": "scanned", "scan": "clean", "status": "COMPLETE", "scanned_at": before(days)},
 }
 
-other(days) := object.union(scanned(days), {"digest": "sha256:b", "tags": ["build-7"], "release_tags": []})
+other(days) := object.union(scanned(days), {"digest": expect.digest("b"), "tags": ["build-7"], "release_tags": []})
 
 expired := object.union(scanned(400), {"vulnerabilities": {
 	"state": "unknown",

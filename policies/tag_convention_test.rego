@@ -13,21 +13,21 @@ test_cases[case.note] if {
 cases := [
 	{
 		"note": "tags follow the convention",
-		"input": images([tagged("sha256:a", ["pr-12", "v1.0.0"])]),
+		"input": images([tagged(expect.digest("a"), ["pr-12", "v1.0.0"])]),
 	},
 	{
 		"note": "there is no convention",
-		"input": object.union(images([tagged("sha256:a", ["Anything"])]), {"config": {"tag_pattern": ""}}),
+		"input": object.union(images([tagged(expect.digest("a"), ["Anything"])]), {"config": {"tag_pattern": ""}}),
 	},
 	{
 		"note": "untagged images have nothing to follow",
-		"input": images([tagged("sha256:a", [])]),
+		"input": images([tagged(expect.digest("a"), [])]),
 	},
 	{
 		"note": "each tag that does not is a finding",
 		"input": images([
-			tagged("sha256:a", ["final", "v1.0.0", "v1.0.0-final"]),
-			object.union(tagged("sha256:b", ["latest"]), {"kind": "index"}),
+			tagged(expect.digest("a"), ["final", "v1.0.0", "v1.0.0-final"]),
+			object.union(tagged(expect.digest("b"), ["latest"]), {"kind": "index"}),
 		]),
 		"deny": [
 			"the tag final does not follow the convention ^(v[0-9.]+|pr-[0-9]+)$",
@@ -37,53 +37,57 @@ cases := [
 	},
 	{
 		"note": "a finding in full",
-		"input": images([tagged("sha256:a", ["latest"])]),
+		"input": images([tagged(expect.digest("a"), ["latest"])]),
 		"deny": ["the tag latest does not follow the convention ^(v[0-9.]+|pr-[0-9]+)$"],
 		"findings": [{
 			"message": "the tag latest does not follow the convention ^(v[0-9.]+|pr-[0-9]+)$",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "latest",
-			"fix": {"action": "untag_image", "digest": "sha256:a", "tag": "latest"},
+			"fix": {"action": "untag_image", "digest": expect.digest("a"), "tag": "latest"},
 		}],
 	},
 	{
 		"note": "a pattern that is not anchored may match anywhere",
-		"input": object.union(images([tagged("sha256:a", ["my-v1", "V1"])]), {"config": {"tag_pattern": "v[0-9]"}}),
+		"input": object.union(images([tagged(expect.digest("a"), ["my-v1", "V1"])]), {"config": {"tag_pattern": "v[0-9]"}}),
 		"deny": ["the tag V1 does not follow the convention v[0-9]"],
 	},
 	{
 		"note": "cosign's tags are found by their names, and so are those of referrers",
 		"input": images([
-			tagged("sha256:a", [concat("", [sha, ".sig"]), concat("", [sha, ".att"]), concat("", [sha, ".sbom"])]),
-			object.union(tagged("sha256:b", [sha]), {"kind": "index"}),
+			tagged(expect.digest("a"), [concat("", [sha, ".sig"]), concat("", [sha, ".att"]), concat("", [sha, ".sbom"])]),
+			object.union(tagged(expect.digest("b"), [sha]), {"kind": "index"}),
 		]),
 	},
 	{
 		"note": "a tag that only begins like one of cosign's",
-		"input": images([tagged("sha256:a", ["sha256-abc.sig"])]),
+		"input": images([tagged(expect.digest("a"), ["sha256-abc.sig"])]),
 		"deny": ["the tag sha256-abc.sig does not follow the convention ^(v[0-9.]+|pr-[0-9]+)$"],
 	},
 	{
 		"note": "what is no container image may be tagged otherwise",
 		"input": images([
-			object.union(tagged("sha256:a", ["chart"]), {"kind": "artifact"}),
-			object.union(tagged("sha256:b", ["chart"]), {"kind": "signature"}),
-			object.union(tagged("sha256:c", ["chart"]), {"kind": "sbom"}),
-			object.union(tagged("sha256:d", ["chart"]), {"kind": "attestation"}),
+			object.union(tagged(expect.digest("a"), ["chart"]), {"kind": "artifact"}),
+			object.union(tagged(expect.digest("b"), ["chart"]), {"kind": "signature"}),
+			object.union(tagged(expect.digest("c"), ["chart"]), {"kind": "sbom"}),
+			object.union(tagged(expect.digest("d"), ["chart"]), {"kind": "attestation"}),
 		]),
 	},
 	{
 		"note": "images that ecraudit parked keep their quarantine tag",
-		"input": images([tagged("sha256:a", ["ecraudit-quarantine-0123456789ab"])]),
+		"input": images([tagged(expect.digest("a"), ["ecraudit-quarantine-0123456789ab"])]),
 	},
 	{
 		"note": "upstream names the tags of a cache",
-		"input": object.union(images([tagged("sha256:a", ["latest"])]), {"repository": {"cached": true}}),
+		"input": object.union(images([tagged(expect.digest("a"), ["latest"])]), {"repository": {"cached": true}}),
 	},
 	{
 		"note": "nobody knows whether it is a cache, which is said once for the repository",
 		"input": object.remove(
-			images([tagged("sha256:a", ["latest"]), tagged("sha256:b", ["final"]), tagged("sha256:c", ["v1"])]),
+			images([
+				tagged(expect.digest("a"), ["latest"]),
+				tagged(expect.digest("b"), ["final"]),
+				tagged(expect.digest("c"), ["v1"]),
+			]),
 			["repository"],
 		),
 		"unknown": [concat("", [
@@ -93,7 +97,7 @@ cases := [
 	},
 	{
 		"note": "nobody knows whether it is a cache, and either way it is as it should be",
-		"input": object.remove(images([tagged("sha256:a", ["v1"])]), ["repository"]),
+		"input": object.remove(images([tagged(expect.digest("a"), ["v1"])]), ["repository"]),
 	},
 ]
 

@@ -13,29 +13,29 @@ test_cases[case.note] if {
 cases := [
 	{
 		"note": "the tag is kept",
-		"input": images([tagged("sha256:a", [object.union(verdict("pr-1"), {"keep": true})])]),
+		"input": images([tagged(expect.digest("a"), [object.union(verdict("pr-1"), {"keep": true})])]),
 	},
 	{
 		"note": "tags of no class are kept",
-		"input": images([object.union(tagged("sha256:a", []), {"tags": ["v1.0.0"]})]),
+		"input": images([object.union(tagged(expect.digest("a"), []), {"tags": ["v1.0.0"]})]),
 	},
 	{
 		"note": "a tag that need not be kept, in full",
-		"input": images([tagged("sha256:a", [verdict("pr-1")])]),
+		"input": images([tagged(expect.digest("a"), [verdict("pr-1")])]),
 		"deny": ["the tag pr-1 need not be kept (class pull requests): not among the newest 3"],
 		"findings": [{
 			"message": "the tag pr-1 need not be kept (class pull requests): not among the newest 3",
-			"digest": "sha256:a",
+			"digest": expect.digest("a"),
 			"tag": "pr-1",
-			"fix": {"action": "untag_image", "digest": "sha256:a", "tag": "pr-1"},
+			"fix": {"action": "untag_image", "digest": expect.digest("a"), "tag": "pr-1"},
 		}],
 	},
 	{
 		"note": "each tag is judged for itself, by what groups capture",
 		"input": images([
-			tagged("sha256:a", [verdict("pr-1"), object.union(verdict("pr-2"), {"keep": true})]),
+			tagged(expect.digest("a"), [verdict("pr-1"), object.union(verdict("pr-2"), {"keep": true})]),
 			object.union(
-				tagged("sha256:b", [object.union(verdict("pr-1-7"), {"group": "pr-1"}), verdict("pr-3")]),
+				tagged(expect.digest("b"), [object.union(verdict("pr-1-7"), {"group": "pr-1"}), verdict("pr-3")]),
 				{"kind": "index"},
 			),
 		]),
@@ -47,38 +47,38 @@ cases := [
 	},
 	{
 		"note": "an image that is in use keeps its tags",
-		"input": images([object.union(tagged("sha256:a", [verdict("pr-1")]), {"last_pulled_at": now - (30 * day)})]),
+		"input": images([object.union(tagged(expect.digest("a"), [verdict("pr-1")]), {"last_pulled_at": now - (30 * day)})]),
 	},
 	{
 		"note": "an image that is no longer in use does not",
-		"input": images([object.union(tagged("sha256:a", [verdict("pr-1")]), {"last_pulled_at": now - (31 * day)})]),
+		"input": images([object.union(tagged(expect.digest("a"), [verdict("pr-1")]), {"last_pulled_at": now - (31 * day)})]),
 		"deny": ["the tag pr-1 need not be kept (class pull requests): not among the newest 3"],
 	},
 	{
 		"note": "a protected image keeps its tags",
-		"input": images([object.union(tagged("sha256:a", [verdict("pr-1")]), {"protected": true})]),
+		"input": images([object.union(tagged(expect.digest("a"), [verdict("pr-1")]), {"protected": true})]),
 	},
 	{
 		"note": "what is no container image is found by its tag",
 		"input": images([
-			object.union(tagged("sha256:a", [verdict("pr-1")]), {"kind": "signature"}),
-			object.union(tagged("sha256:b", [verdict("pr-1")]), {"kind": "artifact"}),
-			object.union(tagged("sha256:c", [verdict(referrers)]), {"kind": "index"}),
-			tagged("sha256:d", [verdict("ecraudit-quarantine-0123456789ab")]),
+			object.union(tagged(expect.digest("a"), [verdict("pr-1")]), {"kind": "signature"}),
+			object.union(tagged(expect.digest("b"), [verdict("pr-1")]), {"kind": "artifact"}),
+			object.union(tagged(expect.digest("c"), [verdict(referrers)]), {"kind": "index"}),
+			tagged(expect.digest("d"), [verdict("ecraudit-quarantine-0123456789ab")]),
 		]),
 	},
 	{
 		"note": "nothing is demanded",
 		"input": object.union(
-			images([object.remove(tagged("sha256:a", [verdict("pr-1")]), ["retention"])]),
+			images([object.remove(tagged(expect.digest("a"), [verdict("pr-1")]), ["retention"])]),
 			{"config": {"retention": []}},
 		),
 	},
 	{
 		"note": "nobody knows which tags are kept",
 		"input": images([
-			object.remove(tagged("sha256:a", [verdict("pr-1")]), ["retention"]),
-			object.remove(tagged("sha256:b", [verdict("pr-1")]), ["protected"]),
+			object.remove(tagged(expect.digest("a"), [verdict("pr-1")]), ["retention"]),
+			object.remove(tagged(expect.digest("b"), [verdict("pr-1")]), ["protected"]),
 		]),
 		"unknown": [concat(" ", [
 			"cannot tell of every tag whether it is to be kept:",

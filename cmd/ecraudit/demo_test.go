@@ -75,6 +75,7 @@ var plantings = map[string]struct{ defect, twin place }{
 	"repository-empty":     {repository("hygiene/empty"), repository("hygiene/sound")},
 	"repository-unused":    {repository("hygiene/unused"), repository("hygiene/sound")},
 	"release-never-pulled": {repository("hygiene/never-pulled"), repository("hygiene/sound")},
+	"image-unused":         {repository("hygiene/unused-build"), repository("hygiene/old-build")},
 	"image-oversized":      {repository("hygiene/oversized"), repository("hygiene/sound")},
 	"repository-naming":    {repository("scratchpad"), repository("hygiene/sound")},
 	"kms-key":              {repository("payments/weak-encryption"), repository("payments/patched")},

@@ -160,6 +160,16 @@ func (d demo) hygiene(registry *Registry) {
 		image.Tags, image.PushedAt, image.Scan = []string{"0.9.0"}, old, &Scan{CompletedAt: d.now}
 		r.Images = append(r.Images, image)
 	})
+	build := func(name string, change func(*Image)) {
+		d.repository(registry, name, func(r *Repository) {
+			image := BuildImage(ImageOptions{Seed: name})
+			image.Tags, image.PushedAt, image.Scan = []string{"gitsha_5c0ffee"}, old, &Scan{CompletedAt: d.now}
+			change(&image)
+			r.Images = append(r.Images, image)
+		})
+	}
+	build("hygiene/unused-build", func(*Image) {})
+	build("hygiene/old-build", func(image *Image) { image.LastPulledAt = d.now.AddDate(0, 0, -60) })
 	d.repository(registry, "hygiene/archived-release", func(r *Repository) {
 		r.Images[0].Status, r.Images[0].LastArchivedAt = "ARCHIVED", d.now
 	})

@@ -73,6 +73,7 @@ func TestFailingRule(t *testing.T) {
 		{"no message", `deny contains {"mesage": "m"} if true`, `unknown field "mesage"`},
 		{"empty message", `deny contains {"message": ""} if true`, "no message"},
 		{"unknown fix", `deny contains {"message": "m", "fix": {"action": "delete_image"}} if true`, `fix.action "delete_image" is not known`},
+		{"malformed fix", `deny contains {"message": "m", "fix": {"action": "archive_image", "digest": "sha256:a"}} if true`, `fix.digest "sha256:a" is wrong`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			e := engineWith(t, map[string]string{

@@ -49,6 +49,7 @@ var (
 	keySize          = ast.StringTerm("size_bytes")
 	keyPushed        = ast.StringTerm("pushed_at")
 	keyPulled        = ast.StringTerm("last_pulled_at")
+	keyActivated     = ast.StringTerm("last_activated_at")
 	keySubject       = ast.StringTerm("subject")
 	keyParents       = ast.StringTerm("parents")
 	keySignatures    = ast.StringTerm("signatures")
@@ -119,6 +120,9 @@ func (t *imageTerms) build(i *snapshot.Image) builtImage {
 	}
 	if pulled := t.graph.LastPull(i); !pulled.IsZero() {
 		o = append(o, [2]*ast.Term{keyPulled, number(pulled.UnixNano())})
+	}
+	if !i.LastActivatedAt.IsZero() {
+		o = append(o, [2]*ast.Term{keyActivated, number(i.LastActivatedAt.UnixNano())})
 	}
 	if i.Children != nil {
 		o.set("children", list(i.Children, func(c snapshot.Child) *ast.Term { return childTerm(c, t.graph) }))

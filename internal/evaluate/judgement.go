@@ -159,12 +159,6 @@ type answers struct {
 	Unknown []answer `json:"unknown"`
 }
 
-// fixActions are the desired states that a finding can carry.
-var fixActions = []string{
-	"set_policy_statement", "remove_policy_statement", "put_lifecycle_policy", "set_scanning",
-	"set_tag_mutability", "tag_resource", "untag_image", "archive_image", "start_scan",
-}
-
 func decodeAnswers(value any) (map[string]answers, error) {
 	if rules, ok := value.(map[string]any); ok && !anyAnswer(rules) {
 		return nil, nil
@@ -208,13 +202,8 @@ func (a answer) check() error {
 	if a.Fix == nil {
 		return nil
 	}
-	var fix struct {
-		Action string `json:"action"`
-	}
-	if err := json.Unmarshal(a.Fix, &fix); err != nil || !slices.Contains(fixActions, fix.Action) {
-		return fmt.Errorf("fix.action %q is not known%s: use one of %s", fix.Action, didYouMean(fix.Action, fixActions), strings.Join(fixActions, ", "))
-	}
-	return nil
+	_, err := finding.ParseFix(a.Fix)
+	return err
 }
 
 func (j *judgement) add(rule *Rule, status finding.Status, a answer) {

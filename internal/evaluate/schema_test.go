@@ -64,7 +64,7 @@ func rich(now time.Time) (*snapshot.Registry, *snapshot.Repository) {
 		return &snapshot.Scan{Status: status, Source: "ecr:DescribeImages", CompletedAt: old, Counts: map[string]int{"HIGH": 1}}
 	}
 	add := func(i snapshot.Image) {
-		i.Status, i.SizeBytes, i.PushedAt, i.LastPulledAt = "ACTIVE", 5<<30, old, old
+		i.Status, i.SizeBytes, i.PushedAt, i.LastPulledAt, i.LastActivatedAt = "ACTIVE", 5<<30, old, old, old
 		i.MediaType, i.ArtifactType = "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.config.v1+json"
 		r.Images = append(r.Images, i)
 	}
