@@ -91,8 +91,11 @@ type Settings struct {
 	// ReleaseTags is the RE2 pattern of the tags that mark a release.
 	ReleaseTags string `json:"release_tags"`
 	// ProtectedTags is the RE2 pattern of tags that no fix touches and whose
-	// images are kept; empty stands for ReleaseTags.
+	// images are kept; empty stands for ReleaseTags. See
+	// [Effective.ProtectedTagsRegexp].
 	ProtectedTags string `json:"protected_tags"`
+	// Protect are ECR wildcards of more such tags.
+	Protect []string `json:"protect"`
 	// ForbiddenTags are ECR wildcards of tags that no image may carry.
 	ForbiddenTags []string `json:"forbidden_tags"`
 	// TagPattern is the RE2 pattern that every tag must match; empty demands
@@ -205,6 +208,7 @@ func Default() *Config {
 			TrustedAccounts: map[string]string{},
 			VendorAccounts:  map[string]string{},
 			ReaderAccounts:  []string{},
+			Protect:         []string{},
 			ForbiddenTags:   []string{"latest"},
 			ReleaseTags:     DefaultReleaseTags,
 			Vulnerabilities: map[string]int{"critical": 0, "high": 0},

@@ -50,6 +50,7 @@ const defaultSettings = `{
   "reader_accounts": [],
   "release_tags": "^v?[0-9]+\\.[0-9]+\\.[0-9]+$",
   "protected_tags": "",
+  "protect": [],
   "forbidden_tags": [
     "latest"
   ],
@@ -135,6 +136,7 @@ vendor_accounts: {"888899990000": Acme}
 reader_accounts: [444455556666]
 release_tags: '^release-'
 protected_tags: '^keep-'
+protect: [prod-*]
 forbidden_tags: [latest, "*-snapshot"]
 tag_pattern: '^[a-z]'
 vulnerabilities: {critical: 0, untriaged: 12}
@@ -182,6 +184,7 @@ func TestEveryKey(t *testing.T) {
 			TrustedAccounts: map[string]string{"777788889999": "Acme scanner", "222233334444": ""},
 			VendorAccounts:  map[string]string{"888899990000": "Acme"},
 			ProtectedTags:   "^keep-",
+			Protect:         []string{"prod-*"},
 			ForbiddenTags:   []string{"latest", "*-snapshot"},
 			ReaderAccounts:  []string{"444455556666"},
 			ReleaseTags:     "^release-",

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-const allKeys = "organization, rules, rule_paths, scopes, trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices"
+const allKeys = "organization, rules, rule_paths, scopes, trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices"
 
 // mistakes are files that must be refused, with all that is said of them. The
 // path before each line and column is left out.
@@ -24,7 +24,7 @@ var mistakes = []struct{ name, text, want string }{
 	{"unknown key of a scope's settings", "scopes: [{match: {regions: x}, settings: {lifecycle: {untaged: on}}}]",
 		`1:55: scopes[0].settings.lifecycle: unknown key "untaged": did you mean "untagged"?`},
 	{"what only the file has in a scope's settings", "scopes: [{match: {regions: x}, settings: {immutable: all, rule_paths: []}}]",
-		`1:59: scopes[0].settings: unknown key "rule_paths": use one of trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices`},
+		`1:59: scopes[0].settings: unknown key "rule_paths": use one of trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices`},
 	{"settings straight in a scope", "scopes: [{lifecycle: {}}]", `1:11: scopes[0]: unknown key "lifecycle": it belongs below settings`},
 	{"criteria straight in a scope", "scopes: [{regions: x}]", `1:11: scopes[0]: unknown key "regions": it belongs below match`},
 	{"every mistake in the order of the file", "immutable: no\nrulez: {}\nscan_on_push: 1",

@@ -71,7 +71,7 @@ func TestScopesReplaceEverySetting(t *testing.T) {
 		"vulnerabilities": "{low: 1}", "lifecycle.required": "false", "lifecycle.untagged": "false", "lifecycle.dev_tags": "[d]",
 		"lifecycle.max_days": "1", "required_tags": "[k]", "encryption.type": "KMS",
 		"encryption.kms_keys": "['arn:aws:kms:eu-west-1:111122223333:key/1']", "immutable": "all", "scan_on_push": "false",
-		"vendor_accounts": "[111122223333]", "protected_tags": "^p", "forbidden_tags": "[dev]", "repository_names": "^n",
+		"vendor_accounts": "[111122223333]", "protected_tags": "^p", "protect": "[prod]", "forbidden_tags": "[dev]", "repository_names": "^n",
 		"ages.in_use_days": "1", "ages.unused_days": "1", "ages.empty_days": "1", "ages.scan_days": "1",
 		"limits.images": "1", "limits.images_percent": "1", "limits.untagged_images": "1", "limits.image_bytes": "1KiB", "limits.monthly_cost": "1.5",
 		"pull_through_cache.upstreams": "['*.io']", "retention": "[{name: a, tags: b, keep_days: 1}]",

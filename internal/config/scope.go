@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 )
@@ -147,7 +148,7 @@ func (e *Effective) Severity(id string, metadata finding.Severity) finding.Sever
 func (e *Effective) ReleaseTagsRegexp() *regexp.Regexp { return e.releaseTags }
 
 // ProtectedTagsRegexp returns Settings.ProtectedTags compiled, or the pattern
-// of release tags where it is empty.
+// of release tags where it is empty, with the wildcards of Settings.Protect.
 func (e *Effective) ProtectedTagsRegexp() *regexp.Regexp { return e.protected }
 
 // TagPatternRegexp returns Settings.TagPattern compiled, or nil when no
@@ -211,12 +212,25 @@ func (c *Config) combine(held string) *Effective {
 			e.rules[id] = setting.over(e.rules[id])
 		}
 	}
-	e.protected = regexp.MustCompile(cmp.Or(e.Settings.ProtectedTags, e.Settings.ReleaseTags))
+	e.protected = regexp.MustCompile(protectedTags(&e.Settings))
 	e.releaseTags = regexp.MustCompile(e.Settings.ReleaseTags)
 	if e.Settings.TagPattern != "" {
 		e.tagPattern = regexp.MustCompile(e.Settings.TagPattern)
 	}
 	return e
+}
+
+// protectedTags is one pattern of all tags that are protected.
+func protectedTags(s *Settings) string {
+	pattern := cmp.Or(s.ProtectedTags, s.ReleaseTags)
+	if len(s.Protect) == 0 {
+		return pattern
+	}
+	alternatives := []string{"(?:" + pattern + ")"}
+	for _, wildcard := range s.Protect {
+		alternatives = append(alternatives, "^"+strings.ReplaceAll(regexp.QuoteMeta(wildcard), `\*`, ".*")+"$")
+	}
+	return strings.Join(alternatives, "|")
 }
 
 // NeedsTags reports whether some scope matches on repository tags, so that

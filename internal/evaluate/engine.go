@@ -23,6 +23,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 
+	"github.com/ecraudit/ecraudit/internal/access"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -149,6 +150,16 @@ func resource(r *snapshot.Repository) config.Resource {
 // Registry judges a registry. The error is that ctx ended.
 func (e *Engine) Registry(ctx context.Context, r *snapshot.Registry) ([]finding.Finding, error) {
 	e.table.addRegistry(e, r)
+	return e.registry(ctx, r)
+}
+
+// ImagineRegistry judges a registry as it would be.
+func (e *Engine) ImagineRegistry(ctx context.Context, r *snapshot.Registry) ([]finding.Finding, error) {
+	defer e.registries.Delete(r)
+	return e.registry(ctx, r)
+}
+
+func (e *Engine) registry(ctx context.Context, r *snapshot.Registry) ([]finding.Finding, error) {
 	j := &judgement{engine: e, target: r.Target, settings: e.config.For(config.Resource{Account: r.Account, Region: r.Region}), gap: r.Gap}
 	base, err := j.base(e.registryValue(r))
 	if err != nil {
@@ -162,6 +173,16 @@ func (e *Engine) Registry(ctx context.Context, r *snapshot.Registry) ([]finding.
 
 // Repository judges a repository and its images. The error is that ctx ended.
 func (e *Engine) Repository(ctx context.Context, reg *snapshot.Registry, r *snapshot.Repository) ([]finding.Finding, error) {
+	return e.repository(ctx, reg, r, false)
+}
+
+// Imagine judges a repository as it would be. It is not counted as one of the
+// organization's.
+func (e *Engine) Imagine(ctx context.Context, reg *snapshot.Registry, r *snapshot.Repository) ([]finding.Finding, error) {
+	return e.repository(ctx, reg, r, true)
+}
+
+func (e *Engine) repository(ctx context.Context, reg *snapshot.Registry, r *snapshot.Repository, imagined bool) ([]finding.Finding, error) {
 	settings := e.config.For(resource(r))
 	j := &judgement{engine: e, target: r.Target, repository: r, settings: settings, gap: func(n snapshot.Need) *snapshot.Gap {
 		if gap := r.Gap(n); gap != nil {
@@ -170,7 +191,9 @@ func (e *Engine) Repository(ctx context.Context, reg *snapshot.Registry, r *snap
 		return reg.Gap(n)
 	}}
 	v := e.view(reg, r, settings)
-	e.table.addRepository(e, v)
+	if !imagined {
+		e.table.addRepository(e, v)
+	}
 	if gap := r.Gap(snapshot.NeedTags); gap != nil && e.config.TagsDecide(resource(r)) {
 		j.undecided(gap)
 		return j.finish(), nil
@@ -231,6 +254,29 @@ func (e *Engine) imageRules() iter.Seq2[Selection, []*Rule] {
 	}
 }
 
+// Access is what decides who can reach a repository, and what is known around
+// it; of the registry alone where r is nil.
+func (e *Engine) Access(reg *snapshot.Registry, r *snapshot.Repository) (access.Documents, access.Context) {
+	documents := access.Documents{RegistryPolicy: reg.Policy, RegistryScope: reg.Settings["REGISTRY_POLICY_SCOPE"]}
+	if gap := reg.Gap(snapshot.NeedRegistryPolicy); gap != nil {
+		documents.RegistryUnread = gap.Code + ": " + gap.Message
+	}
+	if r == nil {
+		return documents, e.accessContext(reg.Target, "", e.config.For(config.Resource{Account: reg.Account, Region: reg.Region}))
+	}
+	documents.RepositoryPolicy = r.Policy
+	return documents, e.accessContext(r.Target, r.Name, e.config.For(resource(r)))
+}
+
+// Settings are those that hold for a repository, or for the registry where r is
+// nil.
+func (e *Engine) Settings(reg *snapshot.Registry, r *snapshot.Repository) *config.Effective {
+	if r == nil {
+		return e.config.For(config.Resource{Account: reg.Account, Region: reg.Region})
+	}
+	return e.config.For(resource(r))
+}
+
 func withImages(base object, images []*ast.Term) object {
 	input := slices.Clone(base)
 	input.set("images", ast.ArrayTerm(images...))
@@ -252,7 +298,9 @@ func (e *Engine) settingsTerm(s *config.Effective) (*ast.Term, error) {
 	if known, ok := e.settings.Load(s); ok {
 		return known.(*ast.Term), nil
 	}
-	term, err := generic(s.Settings)
+	settings := s.Settings
+	settings.ProtectedTags = s.ProtectedTagsRegexp().String()
+	term, err := generic(settings)
 	if err == nil {
 		e.settings.Store(s, term)
 	}
