@@ -104,7 +104,7 @@ func (e *Editor) Words() []string { return slices.Clone(e.words) }
 // the principal cannot be told apart from others, or that AWS Lambda keeps the
 // statement.
 func (e *Editor) TakeAway(statement, principal string) error {
-	return e.limit(statement, principal, 0, nil)
+	return e.limit(statement, principal, 0)
 }
 
 // Limit leaves the principal of a grant only what the abilities (read, pull,
@@ -116,7 +116,7 @@ func (e *Editor) Limit(statement, principal string, abilities []string) error {
 	if err != nil {
 		return err
 	}
-	return e.limit(statement, principal, wanted, abilities)
+	return e.limit(statement, principal, wanted)
 }
 
 func actionsOf(abilities []string) (set actionSet, err error) {
@@ -131,13 +131,13 @@ func actionsOf(abilities []string) (set actionSet, err error) {
 }
 
 // limit also goes through what was split from the statement before.
-func (e *Editor) limit(statement, principal string, wanted actionSet, abilities []string) error {
+func (e *Editor) limit(statement, principal string, wanted actionSet) error {
 	was, words := e.now, e.words
 	for _, c := range was.clauses {
 		if c.origin != statement {
 			continue
 		}
-		if err := e.limitClause(c, principal, wanted, abilities); err != nil {
+		if err := e.limitClause(c, principal, wanted); err != nil {
 			e.now, e.words = was, words
 			return err
 		}
@@ -145,7 +145,7 @@ func (e *Editor) limit(statement, principal string, wanted actionSet, abilities 
 	return nil
 }
 
-func (e *Editor) limitClause(c clause, principal string, wanted actionSet, abilities []string) error {
+func (e *Editor) limitClause(c clause, principal string, wanted actionSet) error {
 	p := &proof{editor: e, clause: c, principal: principal, before: e.grantsBy(e.now, c.origin)}
 	had := p.had()
 	if had&^wanted == 0 && (wanted != 0 || !c.namesDeleted(principal)) {
@@ -164,7 +164,7 @@ func (e *Editor) limitClause(c clause, principal string, wanted actionSet, abili
 			if err := fits(next); err != nil {
 				return err
 			}
-			words := told(c, s, next, principal, p.left, abilities)
+			words := p.told(s, next)
 			e.now, e.words = next, append(slices.Clip(e.words), words)
 			return nil
 		}
@@ -273,17 +273,18 @@ func alphanumeric(text string) string {
 	}, text)
 }
 
-func told(c clause, s split, next draft, principal string, left actionSet, abilities []string) string {
+func (p *proof) told(s split, next draft) string {
+	id, abilities := p.clause.id, enumerated(p.left.abilities())
 	switch {
-	case left == 0 && s.rest == nil:
-		return "removed statement " + c.id
-	case left == 0:
-		return fmt.Sprintf("took %s out of statement %s", principal, c.id)
+	case p.left == 0 && s.rest == nil:
+		return "removed statement " + id
+	case p.left == 0:
+		return fmt.Sprintf("took %s out of statement %s", p.principal, id)
 	case s.rest == nil:
-		return fmt.Sprintf("left %s by statement %s only what it takes to %s", principal, c.id, enumerated(abilities))
+		return fmt.Sprintf("left %s by statement %s only what it takes to %s", p.principal, id, abilities)
 	default:
-		own := next.clauses[next.find(c.id)+1].id
-		return fmt.Sprintf("moved %s from statement %s to statement %s, which allows only what it takes to %s", principal, c.id, own, enumerated(abilities))
+		own := next.clauses[next.find(id)+1].id
+		return fmt.Sprintf("moved %s from statement %s to statement %s, which allows only what it takes to %s", p.principal, id, own, abilities)
 	}
 }
 

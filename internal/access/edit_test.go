@@ -131,7 +131,7 @@ func TestTakeAway(t *testing.T) {
 			policyOf(pullBy("Old", `{"AWS":["444455556666"]}`, "")), []string{"took " + deletedRole + " out of statement Old"}, []string{},
 		},
 		{
-			"a deleted role that was granted nothing", policyOf(`"Sid":"Old","Effect":"Allow","Principal":{"AWS":["`+deletedRole+`","444455556666"]},"Action":"ecr:GetAuthorizationToken"`), "Old", deletedRole,
+			"a deleted role that was granted nothing", policyOf(`"Sid":"Old","Effect":"Allow","Principal":{"AWS":["` + deletedRole + `","444455556666"]},"Action":"ecr:GetAuthorizationToken"`), "Old", deletedRole,
 			policyOf(`"Sid":"Old","Effect":"Allow","Principal":{"AWS":["444455556666"]},"Action":"ecr:GetAuthorizationToken"`), nil, []string{},
 		},
 		{
@@ -139,7 +139,7 @@ func TestTakeAway(t *testing.T) {
 			"", []string{"removed statement Old"}, []string{},
 		},
 		{
-			"a deleted role in a Deny", policyOf(`"Sid":"Old",`+deny(`{"AWS":"`+deletedRole+`"}`, "")), "Old", deletedRole,
+			"a deleted role in a Deny", policyOf(`"Sid":"Old",` + deny(`{"AWS":"`+deletedRole+`"}`, "")), "Old", deletedRole,
 			policyOf(`"Sid":"Old",` + deny(`{"AWS":"`+deletedRole+`"}`, "")), []string{}, []string{},
 		},
 		{

@@ -58,8 +58,7 @@ func (e *Editor) admissible(sid string, accounts, abilities []string) error {
 // admitted has the accounts in the statement, and says in words what that
 // changes, "" if nothing.
 func (e *Editor) admitted(sid string, accounts, abilities []string, wanted actionSet) (draft, string) {
-	if at := slices.IndexFunc(e.now.clauses, func(c clause) bool { return c.derivedFrom(sid) && c.admitsBy(wanted) }); at >= 0 {
-		c := e.now.clauses[at]
+	if c, there := e.admitting(sid, wanted); there {
 		extended, added := e.extended(c, accounts)
 		if len(added) == 0 {
 			return e.now, ""
@@ -74,6 +73,16 @@ func (e *Editor) admitted(sid string, accounts, abilities []string, wanted actio
 		named("Action", texts(wanted.names(allActions))),
 	)
 	return e.now.appended(clause{sid, sid, n}), fmt.Sprintf("added statement %s, which lets %s %s", sid, accountWords(slices.Compact(slices.Sorted(slices.Values(accounts)))), enumerated(abilities))
+}
+
+// admitting finds the statement that admits others already.
+func (e *Editor) admitting(sid string, wanted actionSet) (found clause, there bool) {
+	for _, c := range e.now.clauses {
+		if c.derivedFrom(sid) && c.admitsBy(wanted) && (!there || c.id == sid) {
+			found, there = c, true
+		}
+	}
+	return found, there
 }
 
 // derivedFrom reports whether the clause has the Sid, or one that was derived
@@ -169,9 +178,8 @@ func (e *Editor) letsIn(d draft, account string, wanted actionSet, abilities []s
 			continue
 		}
 		callers := w.callers(s)
-		can := slices.ContainsFunc(callers, func(c caller) bool { return q.can(&c, wanted) })
-		if !can {
-			return hindered(account, abilities, &callers[0], wanted)
+		if !q.someone(callers, wanted) {
+			return hindered(account, abilities, callers, wanted)
 		}
 	}
 	return e.letsPull(d, account, wanted)
@@ -194,20 +202,27 @@ func (e *Editor) letsPull(d draft, account string, wanted actionSet) error {
 	return nil
 }
 
-// can reports whether the caller surely can use all of the actions.
-func (q question) can(c *caller, wanted actionSet) bool {
-	f := q.given(q.world.allows, c)
-	return wanted&^f.by[certain] == 0
+// someone reports whether one of the callers surely can use all of the actions.
+func (q question) someone(callers []caller, wanted actionSet) bool {
+	for i := range callers {
+		f := q.given(q.world.allows, &callers[i])
+		if wanted&^f.by[certain] == 0 {
+			return true
+		}
+	}
+	return false
 }
 
-// hindered names the first Deny that concerns the caller.
-func hindered(account string, abilities []string, c *caller, wanted actionSet) error {
+// hindered names the first Deny that concerns somebody in the account.
+func hindered(account string, abilities []string, callers []caller, wanted actionSet) error {
 	reason := fmt.Sprintf("account %s could still not surely %s", account, enumerated(abilities))
-	for _, r := range c.refusals() {
-		if (r.statement.actions|r.statement.maybe)&wanted != 0 {
-			return &RefusedError{
-				fmt.Sprintf("%s: statement %s of the %s denies it", reason, r.statement.name, r.statement.source.words()),
-				"make an exception for the account in that statement, or remove it",
+	for i := range callers {
+		for _, r := range callers[i].refusals() {
+			if (r.statement.actions|r.statement.maybe)&wanted != 0 {
+				return &RefusedError{
+					fmt.Sprintf("%s: statement %s of the %s denies it", reason, r.statement.name, r.statement.source.words()),
+					"make an exception for the account in that statement, or remove it",
+				}
 			}
 		}
 	}
