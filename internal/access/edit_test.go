@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -41,7 +42,7 @@ func compact(t *testing.T, text string) string {
 
 // pullBy are the statements of tables below, in short.
 func pullBy(sid, principal, rest string) string {
-	return fmt.Sprintf(`"Sid":"%s",`, sid) + allow(principal, rest)
+	return fmt.Sprintf(`"Sid":%q,`, sid) + allow(principal, rest)
 }
 
 const (
@@ -191,7 +192,7 @@ func checkChange(t *testing.T, e *access.Editor, words, lost, gained []string) {
 
 func TestLimit(t *testing.T) {
 	all := func(sid, principal, actions, rest string) string {
-		return fmt.Sprintf(`"Sid":"%s","Effect":"Allow","Principal":%s,"Action":%s%s`, sid, principal, actions, rest)
+		return fmt.Sprintf(`"Sid":%q,"Effect":"Allow","Principal":%s,"Action":%s%s`, sid, principal, actions, rest)
 	}
 	tls := when(`"Bool":{"aws:SecureTransport":"true"}`)
 	cases := []struct {
@@ -457,8 +458,8 @@ func TestRefused(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			e := editing(t, c.docs, ctx, inRepository)
 			err := c.edit(e)
-			var refused *access.RefusedError
-			if !errors.As(err, &refused) || !strings.Contains(refused.Reason, c.reason) || refused.Remedy == "" {
+			refused, ok := errors.AsType[*access.RefusedError](err)
+			if !ok || !strings.Contains(refused.Reason, c.reason) || refused.Remedy == "" {
 				t.Errorf("the error is %v", err)
 			}
 			if e.Text() != c.docs.RepositoryPolicy || len(e.Words()) > 0 {
@@ -511,6 +512,30 @@ func TestAdmitDemandsSense(t *testing.T) {
 	registry := editing(t, access.Documents{}, known(), inARegistry)
 	if err := registry.Admit("A", []string{member}, []string{"pull"}); err == nil {
 		t.Error("the registry policy admits nobody")
+	}
+}
+
+// A policy of the greatest length is edited while a person waits.
+func TestEditLargePolicy(t *testing.T) {
+	ids := numbered(500, "1%011d")
+	for name, policy := range map[string]string{
+		"entries": policyOf(pullBy("Pull", `{"AWS":["`+strings.Join(ids, `","`)+`"]}`, "")),
+		"values":  policyOf(pullBy("Pull", `"*"`, when(`"StringEquals":{"aws:PrincipalAccount":["`+strings.Join(ids, `","`)+`"]}`))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := editing(t, access.Documents{RepositoryPolicy: policy}, known(), inRepository)
+			begin := time.Now()
+			if err := e.TakeAway("Pull", "account "+ids[70]); err != nil {
+				t.Fatal(err)
+			}
+			checkChange(t, e, []string{"took account " + ids[70] + " out of statement Pull"}, []string{"account " + ids[70] + " can no longer pull"}, []string{})
+			if took := time.Since(begin); took > 5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+			if len(e.Text()) > 10240 {
+				t.Errorf("the text has %d characters", len(e.Text()))
+			}
+		})
 	}
 }
 

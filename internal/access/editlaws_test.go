@@ -3,7 +3,6 @@ package access_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -102,8 +101,7 @@ func (x edit) done(t *rapid.T, err error) bool {
 	if err == nil {
 		return true
 	}
-	var refused *access.RefusedError
-	if !errors.As(err, &refused) {
+	if _, ok := errors.AsType[*access.RefusedError](err); !ok {
 		t.Fatal(err)
 	}
 	if x.editor.Text() != x.policy.text() || len(x.editor.Words()) > 0 {
@@ -132,7 +130,7 @@ func (x edit) check(t *rapid.T) {
 	text := x.editor.Text()
 	after := map[string]string{}
 	for _, s := range reread(t, x.policy.Version, text).Statement {
-		after[s.Sid] = fmt.Sprint(naivePolicy{Statement: []naiveStatement{s}}.text())
+		after[s.Sid] = naivePolicy{Statement: []naiveStatement{s}}.text()
 	}
 	for _, s := range x.policy.Statement {
 		was := naivePolicy{Statement: []naiveStatement{s}}.text()
