@@ -135,7 +135,7 @@ func CanPull(docs Documents, ctx Context, account string) Verdict {
 	}
 	w := newWorld(&ctx, statements, account)
 	if w.crowded || w.unheeded {
-		return Verdict{"unknown", "the documents name too many principals to tell them apart"}
+		return Verdict{"unknown", crowdReason}
 	}
 	q := question{world: w, strict: true}
 	answers := map[*scope]answer{}
@@ -165,9 +165,9 @@ func (a answer) or(b answer) answer {
 	return a
 }
 
-func (q question) pulls(c *caller) answer {
-	var f found
-	for _, s := range q.world.allows {
+// given is what the statements let the caller do, all of them together.
+func (q question) given(allows []*statement, c *caller) (f found) {
+	for _, s := range allows {
 		for i := range s.principals {
 			p := &s.principals[i]
 			covers := p.covers(c)
@@ -183,6 +183,11 @@ func (q question) pulls(c *caller) answer {
 			}
 		}
 	}
+	return f
+}
+
+func (q question) pulls(c *caller) answer {
+	f := q.given(q.world.allows, c)
 	const both = 2
 	result := answer{how: certain}
 	for _, x := range [both]actionSet{batchGetImage, getDownloadURL} {

@@ -95,7 +95,7 @@ func Ask(docs Documents, ctx Context, wish Wish) Answer {
 	identity := &statement{principals: []principal{{kind: everyone}}, actions: registryActions}
 	w := newWorld(&ctx, statements, wish.who.account)
 	if w.crowded || w.unheeded {
-		return Answer{Answer: "unknown", Reason: "the documents name too many principals to tell them apart"}
+		return Answer{Answer: "unknown", Reason: crowdReason}
 	}
 	var answers []Answer
 	for i := range w.scopes {

@@ -63,4 +63,15 @@
 //     long a search, are unknown: no policy takes long.
 //   - Of a repository policy's Resource only one that surely holds the
 //     repository is understood.
+//
+// # Editing
+//
+// An Editor (edit.go) changes a document where a grant is more than it should
+// be, or where an account should get in. It works on the document as it is
+// written (editdocument.go), in which whatever an edit does not concern stays
+// in its place. Forms that a statement could take (editsplit.go) are tried from
+// the least invasive on, until one is proved by the same analysis that found
+// the grant (editproof.go). What people gain and lose by all edits together is
+// compared caller by caller (editchange.go). EqualPolicy (equal.go) knows a
+// policy again after AWS rewrote it.
 package access

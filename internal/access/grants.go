@@ -51,6 +51,18 @@ type builder struct {
 	statement *statement
 	personal  bool // principals of one account may fare differently
 	grants    []Grant
+
+	// instead tells what a caller is let do where that is not asked of the
+	// statement.
+	instead func(*caller) found
+}
+
+// lets tells what the caller is let do.
+func (b *builder) lets(c *caller, doubt string) found {
+	if b.instead != nil {
+		return b.instead(c)
+	}
+	return b.reach(b.statement, c, doubt)
 }
 
 func (b *builder) emit(p piece, f found) {
@@ -132,10 +144,12 @@ func (s *statement) namesService() bool {
 	return slices.ContainsFunc(s.principals, func(p principal) bool { return p.kind == service })
 }
 
+const crowdReason = "the documents name too many principals to tell them apart"
+
 // crowd stands for whomever a statement names in documents that name too many.
 func (b *builder) crowd() {
 	f := found{}
-	f.add(b.statement.actions|b.statement.maybe, doubtful, "the documents name too many principals to tell them apart")
+	f.add(b.statement.actions|b.statement.maybe, doubtful, crowdReason)
 	b.emit(piece{principal: "everyone", kind: "everyone", low: public, high: public}, f)
 }
 
@@ -183,11 +197,11 @@ func (p *piece) reaches(s *scope, first bool) {
 func (b *builder) entry(p *principal, s *scope) (f found) {
 	if p.kind != account && p.doubt == "" {
 		c := b.world.caller(s, identityOf(p))
-		return b.reach(b.statement, &c, "")
+		return b.lets(&c, "")
 	}
 	callers := b.distinct(s)
 	for i := range callers {
-		g := b.reach(b.statement, &callers[i], p.doubt)
+		g := b.lets(&callers[i], p.doubt)
 		f.merge(&g)
 	}
 	return f
@@ -208,7 +222,7 @@ func (b *builder) service(name, title string, listed *listing) {
 	callers := b.world.serving(name)
 	var scopes []found
 	for i := range b.world.scopes {
-		f := b.reach(b.statement, &callers[i], "")
+		f := b.lets(&callers[i], "")
 		if f.all() == 0 {
 			continue
 		}
@@ -220,7 +234,7 @@ func (b *builder) service(name, title string, listed *listing) {
 	top := piece{principal: title, kind: "service", low: outside, high: outside, anyone: true}
 	own := newListing(b.world)
 	b.strangers(scopes, top, own)
-	f := b.reach(b.statement, &callers[len(b.world.scopes)], "").without(&listed.everyone)
+	f := b.lets(&callers[len(b.world.scopes)], "").without(&listed.everyone)
 	f.add(f.by[certain], doubtful, "the condition also passes where the service does not say for whom it acts")
 	f.by[certain] = 0
 	b.emit(top, f.without(&own.everyone))
@@ -295,7 +309,7 @@ func (b *builder) admitted(doubt string) (scopes []found, people []admission) {
 			if scopes == nil {
 				scopes = b.world.emptyFounds()
 			}
-			f := b.reach(b.statement, c, doubt)
+			f := b.lets(c, doubt)
 			if single && !c.who.generic {
 				people = append(people, admission{c, f})
 				continue

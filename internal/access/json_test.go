@@ -2,8 +2,11 @@ package access
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -24,4 +27,39 @@ func TestJSONIsJSON(t *testing.T) {
 			t.Errorf("%q is not valid", text)
 		}
 	})
+}
+
+// What is rendered is read as what it was, by this reader and by encoding/json.
+func FuzzRender(f *testing.F) {
+	f.Add(`{"a":[1.0e3,true,null,"<&>\u2028\u00e9",{}],"b":[],"":{"c":[[]]}}`)
+	f.Add("\ufeff{\"Statement\" : []}")
+	f.Fuzz(func(t *testing.T, text string) {
+		tree, err := parseJSON(text)
+		if err != nil || !utf8.ValidString(text) {
+			return
+		}
+		for _, indent := range []string{"", "  "} {
+			rendered := tree.render(indent)
+			again, err := parseJSON(rendered)
+			if err != nil {
+				t.Fatalf("%q became %q: %v", text, rendered, err)
+			}
+			if again.render(indent) != rendered {
+				t.Errorf("%q became %q, and that %q", text, rendered, again.render(indent))
+			}
+			if diff := cmp.Diff(decoded(t, strings.TrimPrefix(text, "\ufeff")), decoded(t, rendered)); diff != "" {
+				t.Errorf("%q became %q (-want +got):\n%s", text, rendered, diff)
+			}
+		}
+	})
+}
+
+func decoded(t *testing.T, text string) (value any) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(text))
+	d.UseNumber()
+	if err := d.Decode(&value); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	return value
 }

@@ -74,11 +74,15 @@ type reader struct {
 func parsePolicy(text string, from source, scope string, ctx *Context) policy {
 	r := &reader{source: from, scope: scope, ctx: ctx}
 	root, err := parseJSON(text)
-	switch {
-	case err != nil:
+	if err != nil {
 		r.problem("%v", err)
 		return policy{problems: r.problems}
-	case root.kind != '{':
+	}
+	return r.policy(root)
+}
+
+func (r *reader) policy(root node) policy {
+	if root.kind != '{' {
 		r.problem("it is not a JSON object")
 		return policy{problems: r.problems}
 	}
