@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,6 +26,7 @@ type auditFlags struct {
 	targetFlags
 	reportFlags
 	snapshot string
+	fixFlags
 }
 
 // reportFlags say how results are shown and when they fail.
@@ -57,7 +59,8 @@ func newAudit(s streams) *cobra.Command {
 		Use:   "audit",
 		Short: "Judge registries, repositories and images with the rules",
 		Long: `Collects what the active rules need from AWS, or reads it from a snapshot, and
-reports what the rules find. It only reads.
+reports what the rules find. It only reads, unless --fix is given: then it plans
+what would mend the findings, shows it, asks, and applies it.
 
 ` + exitCodes,
 		Example: `  ecraudit audit
@@ -65,7 +68,8 @@ reports what the rules find. It only reads.
   ecraudit audit --org --role-name ecraudit-reader --regions all --fail-on high --format json -o report.json
   ecraudit audit --accounts 111122223333,444455556666 --role-name ecraudit-reader --regions eu-west-1,us-east-1
   ecraudit audit --ou ou-ab12-11111111 --exclude-accounts 444455556666 --role-name ecraudit-reader
-  ecraudit audit --snapshot org.snapshot`,
+  ecraudit audit --snapshot org.snapshot
+  ecraudit audit --org --role-name ecraudit-reader --fix --fix-role-name ecraudit-fixer --max-risk safe --yes`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return runAudit(command.Context(), &f, command.Flags(), s)
@@ -75,6 +79,7 @@ reports what the rules find. It only reads.
 	f.targetFlags.add(command.Flags())
 	f.reportFlags.add(command.Flags())
 	command.Flags().StringVar(&f.snapshot, "snapshot", "", "judge this snapshot `FILE` instead of asking AWS")
+	f.fixFlags.add(command)
 	complete(command, "format", report.Formats())
 	complete(command, "fail-on", failOnNames())
 	return command
@@ -93,9 +98,15 @@ func runAudit(ctx context.Context, f *auditFlags, flags *pflag.FlagSet, s stream
 	if err := f.targetFlags.check(); err != nil {
 		return err
 	}
+	if err := f.fixFlags.check(flags); err != nil {
+		return err
+	}
 	if f.snapshot == "" {
 		code, err := f.auditAWS(ctx, s)
 		return ended(code, err)
+	}
+	if f.fix {
+		return errors.New("--fix means nothing with --snapshot: make a plan with ecraudit plan --snapshot FILE -o PLAN, and apply that")
 	}
 	for _, name := range awsFlags {
 		if flags.Changed(name) {
@@ -122,6 +133,9 @@ func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
 	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: time.Now().UTC()})
 	if err != nil {
 		return 0, err
+	}
+	if f.fix {
+		return f.mend(ctx, c, rules, engine, s)
 	}
 	return f.judge(ctx, engine, s, func(a *audit.Audit) error {
 		options := f.collectOptions(c, engine, s.err)
@@ -190,13 +204,18 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 	if sourceErr != nil && !interrupted {
 		return 0, sourceErr
 	}
+	return f.report(ctx, a, out, s, interrupted, func(h report.Handler) report.Handler { return h })
+}
+
+// report writes the report of an audit to a handler that may be wrapped.
+func (f *reportFlags) report(ctx context.Context, a *audit.Audit, out output, s streams, interrupted bool, wrap func(report.Handler) report.Handler) (code int, err error) {
 	handler, err := report.New(f.format, out, f.tableOptions(s.out))
 	if err != nil {
 		return 0, err
 	}
 	defer report.Close(handler)
 	options := audit.Options{Version: version, FailOn: f.failOn, AllowIncomplete: f.allowIncomplete}
-	code, err = a.Finish(context.WithoutCancel(ctx), handler, options, interrupted)
+	code, err = a.Finish(context.WithoutCancel(ctx), wrap(handler), options, interrupted)
 	if err != nil {
 		return 0, err
 	}

@@ -69,17 +69,31 @@ type targetFlags struct {
 }
 
 func (f *targetFlags) add(flags *pflag.FlagSet) {
+	f.addSelection(flags)
+	f.addCredentials(flags)
+	f.addPace(flags)
+}
+
+func (f *targetFlags) addSelection(flags *pflag.FlagSet) {
 	o := &f.options
 	flags.BoolVar(&o.Selection.Organization, "org", false, "every active account of the organization")
 	flags.StringSliceVar(&o.Selection.Units, "ou", nil, "every active account in these organizational units (`IDS`) and below")
 	flags.StringSliceVar(&o.Selection.Accounts, "accounts", nil, "these accounts (`IDS`)")
 	flags.StringSliceVar(&o.Selection.Exclude, "exclude-accounts", nil, "never these accounts (`IDS`)")
 	flags.StringSliceVar(&o.Regions, "regions", nil, "`NAMES` of regions, or all: those that each account has enabled (default: the ambient region)")
+}
+
+func (f *targetFlags) addCredentials(flags *pflag.FlagSet) {
+	o := &f.options
 	flags.StringVar(&o.Roles.Name, "role-name", "", "`NAME` of the role to assume in every account but the caller's own")
 	flags.StringVar(&o.Roles.ExternalID, "external-id", "", "external `ID` that the role demands")
 	flags.StringVar(&o.Roles.SessionName, "session-name", "", "`NAME` of the role sessions (default: ecraudit)")
 	flags.StringVar(&o.Roles.HubARN, "hub-role-arn", "", "`ARN` of a role to assume first; the other roles are assumed from it")
 	flags.StringVar(&o.Profile, "profile", "", "`NAME` of the profile in the shared AWS configuration")
+}
+
+func (f *targetFlags) addPace(flags *pflag.FlagSet) {
+	o := &f.options
 	flags.IntVar(&o.Concurrency, "concurrency", awsapi.DefaultConcurrency, "`NUMBER` of AWS calls at once")
 	flags.DurationVar(&o.Patience, "retry-for", awsapi.DefaultPatience, "how long (`DURATION`) an operation that only fails is retried before it becomes a gap")
 	flags.DurationVar(&o.CallTimeout, "call-timeout", awsapi.DefaultCallTimeout, "how long (`DURATION`) to wait for one answer of AWS")
@@ -107,11 +121,15 @@ func (f *targetFlags) collectOptions(c *config.Config, engine *evaluate.Engine, 
 	o.Needs, o.ReleaseTag = engine.Needs(), engine.ReleaseTag
 	o.Organization = configured(c.Organization)
 	o.Stats = &collect.Stats{}
-	o.Log = slog.New(slog.DiscardHandler)
-	if f.verbose {
-		o.Log = slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
-	}
+	o.Log = f.log(stderr)
 	return o
+}
+
+func (f *targetFlags) log(stderr io.Writer) *slog.Logger {
+	if f.verbose {
+		return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	}
+	return slog.New(slog.DiscardHandler)
 }
 
 func configured(o config.Organization) snapshot.Organization {

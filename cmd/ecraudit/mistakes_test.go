@@ -219,7 +219,7 @@ func TestVersion(t *testing.T) {
 
 // Every command has a help with examples.
 func TestHelp(t *testing.T) {
-	root := newRoot(streams{&bytes.Buffer{}, &bytes.Buffer{}})
+	root := newRoot(streams{out: &bytes.Buffer{}, err: &bytes.Buffer{}})
 	for _, command := range root.Commands() {
 		if command.Example == "" || command.Short == "" {
 			t.Errorf("%s has no example", command.Name())

@@ -20,6 +20,11 @@ const (
 // showProgress tells on standard error how far a collection is, at once and
 // then again and again. The function that it returns ends that.
 func (f *targetFlags) showProgress(stderr io.Writer, stats *collect.Stats) (stop func()) {
+	return f.showLine(stderr, func(elapsed time.Duration) string { return progressLine(stats, elapsed) })
+}
+
+// showLine tells a line on standard error again and again.
+func (f *targetFlags) showLine(stderr io.Writer, line func(elapsed time.Duration) string) (stop func()) {
 	file, ok := stderr.(*os.File)
 	terminal := ok && term.IsTerminal(int(file.Fd())) && !f.verbose
 	if !terminal && !f.progress {
@@ -36,7 +41,7 @@ func (f *targetFlags) showProgress(stderr io.Writer, stats *collect.Stats) (stop
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		for {
-			fmt.Fprintf(stderr, format, progressLine(stats, time.Since(started)))
+			fmt.Fprintf(stderr, format, line(time.Since(started)))
 			select {
 			case <-ticker.C:
 			case <-done:

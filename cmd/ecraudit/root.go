@@ -13,8 +13,13 @@ import (
 	"github.com/ecraudit/ecraudit/internal/report"
 )
 
-// streams are where a command writes: results to out, everything else to err.
-type streams struct{ out, err io.Writer }
+// streams are where a command reads and writes: results go to out, everything
+// else to err. asks says that somebody at a terminal can answer on in.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+	asks     bool
+}
 
 // exitError is a usage or internal error.
 const exitError = 1
@@ -30,6 +35,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	root.SetArgs(args)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
+	if s.in != nil {
+		root.SetIn(s.in)
+	}
 	err := root.ExecuteContext(ctx)
 	var code exit
 	switch {
@@ -68,7 +76,8 @@ func newRoot(s streams) *cobra.Command {
 		Use:   "ecraudit",
 		Short: "Audit the Amazon ECR registries of an AWS organization",
 		Long: `ecraudit reads the Amazon ECR registries of an AWS organization, judges them
-with Rego rules and prints what is wrong. It only reads.
+with Rego rules and prints what is wrong. It only reads, unless you ask it to
+mend what it finds (--fix, apply).
 
 Without a command it audits the account and region of the ambient credentials.
 
@@ -85,7 +94,7 @@ Without a command it audits the account and region of the ambient credentials.
 	root.SetVersionTemplate(versionText())
 	root.SetFlagErrorFunc(explainFlag)
 	groupFlags(root)
-	root.AddCommand(audit, newSnapshot(s), newRules(s), newAccess(s), newCost(s), newImages(s), newLifecycle(s), newDemo(s), newVersion(s))
+	root.AddCommand(audit, newPlan(s), newShow(s), newApply(s), newUndo(s), newJournal(s), newQuarantine(s), newSnapshot(s), newRules(s), newAccess(s), newCost(s), newImages(s), newLifecycle(s), newDemo(s), newVersion(s))
 	return root
 }
 

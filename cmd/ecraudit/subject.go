@@ -57,6 +57,7 @@ type subject struct {
 	organization snapshot.Organization
 	registry     *snapshot.Registry
 	repository   *snapshot.Repository
+	config       *config.Config
 	settings     *config.Effective
 	clock        time.Time // of the collection
 }
@@ -98,7 +99,7 @@ func (f *subjectFlags) read(ctx context.Context, repository string, needs []snap
 	if err != nil {
 		return nil, err
 	}
-	one.clock = clock
+	one.clock, one.config = clock, c
 	r := one.repository
 	one.settings = c.For(config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags})
 	return one, nil

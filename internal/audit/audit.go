@@ -40,10 +40,18 @@ type Options struct {
 	AllowIncomplete bool
 }
 
+// Watcher is told what was found on each registry and repository while it is
+// still in hand, from many goroutines at once. An error ends the run.
+type Watcher interface {
+	Registry(context.Context, *snapshot.Registry, []finding.Finding) error
+	Repository(context.Context, *snapshot.Registry, *snapshot.Repository, []finding.Finding) error
+}
+
 // Audit is one run under way. It is the sink of a collection and the handler
 // of a snapshot file: its methods may be called from many goroutines.
 type Audit struct {
 	engine   *evaluate.Engine
+	watcher  Watcher // may be nil
 	findings *snapshot.Spool
 	gaps     *snapshot.Spool
 	stopped  atomic.Bool // something was not judged because the run was stopped
@@ -75,6 +83,9 @@ func New(engine *evaluate.Engine) (*Audit, error) {
 	return &Audit{engine: engine, findings: findings, gaps: gaps, counts: map[countKey]int{}}, nil
 }
 
+// Watch has a watcher told what is found from now on.
+func (a *Audit) Watch(w Watcher) { a.watcher = w }
+
 // Close removes what the run keeps on disk.
 func (a *Audit) Close() error { return errors.Join(a.findings.Close(), a.gaps.Close()) }
 
@@ -91,6 +102,11 @@ func (a *Audit) Registry(ctx context.Context, r *snapshot.Registry) error {
 	if err != nil {
 		return a.noteStop(err)
 	}
+	if a.watcher != nil {
+		if err := a.watcher.Registry(ctx, r, findings); err != nil {
+			return a.noteStop(err)
+		}
+	}
 	return a.keep(r.Target, "", findings, r.Gaps)
 }
 
@@ -99,6 +115,11 @@ func (a *Audit) Repository(ctx context.Context, reg *snapshot.Registry, r *snaps
 	findings, err := a.engine.Repository(ctx, reg, r)
 	if err != nil {
 		return a.noteStop(err)
+	}
+	if a.watcher != nil {
+		if err := a.watcher.Repository(ctx, reg, r, findings); err != nil {
+			return a.noteStop(err)
+		}
 	}
 	return a.keep(r.Target, r.Name, findings, r.Gaps)
 }
@@ -171,6 +192,13 @@ func each[T any](chunk []byte, f func(T) error) error {
 	}
 	return nil
 }
+
+// Organization is the one that was told at the beginning.
+func (a *Audit) Organization() snapshot.Organization { return a.organization }
+
+// Complete reports whether everything was read, as far as is known before the
+// end.
+func (a *Audit) Complete() bool { return !a.stopped.Load() && a.anyGap() == nil }
 
 // Finish judges the organization as a whole and tells everything to the
 // handler. interrupted says that the run was stopped before its end. The exit

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -25,6 +26,27 @@ type Roles struct {
 	ExternalID  string // that the role demands, if it does
 	SessionName string // "ecraudit" when empty
 	HubARN      string // a role to assume first, from which the others are assumed
+}
+
+var (
+	roleForm    = regexp.MustCompile(`^[\w+=,.@/-]{1,512}$`)
+	sessionForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
+	hubForm     = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:role/.+$`)
+)
+
+// Check refuses names that cannot be meant, in the words of the flags that set
+// them.
+func (r Roles) Check() error {
+	if r.Name != "" && !roleForm.MatchString(r.Name) {
+		return fmt.Errorf("--role-name: %q is not a role name: give the name, with its path if it has one, not an ARN", r.Name)
+	}
+	if r.SessionName != "" && !sessionForm.MatchString(r.SessionName) {
+		return fmt.Errorf("--session-name: %q: use 2 to 64 letters, digits and any of +=,.@_-", r.SessionName)
+	}
+	if r.HubARN != "" && !hubForm.MatchString(r.HubARN) {
+		return fmt.Errorf("--hub-role-arn: %q is not a role's ARN: it looks like arn:aws:iam::111122223333:role/hub", r.HubARN)
+	}
+	return nil
 }
 
 // Session is who is asking: the ambient credentials, and the hub role if

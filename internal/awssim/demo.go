@@ -17,6 +17,7 @@ const (
 
 	DemoOrganizationID = "o-a1b2c3d4e5"
 	DemoRole           = "ecraudit-reader"
+	DemoFixRole        = "ecraudit-fixer" // in the accounts that can be entered
 
 	demoVendor   = "777788889999" // trusted by the demonstration's configuration
 	demoStranger = "999988887777"
@@ -34,11 +35,12 @@ func Demo() *Organization {
 	workloads := org.AddOU("workloads", "")
 	production := org.AddOU("production", workloads)
 	reader := Role{Name: DemoRole, Allowed: []string{"ecr:Describe*", "ecr:Get*", "ecr:List*", "ecr:BatchGet*", "ec2:DescribeRegions", "sts:*"}}
+	fixer := Role{Name: DemoFixRole, Allowed: []string{"ecr:*"}}
 	denied := Role{Name: DemoRole, TrustedPrincipals: []string{"arn:aws:iam::" + DemoLegacy + ":root"}}
 	for _, account := range []Account{
-		{ID: DemoPlatform, Name: "platform", OU: workloads, Roles: []Role{reader}},
-		{ID: DemoPayments, Name: "payments", OU: workloads, Roles: []Role{reader}},
-		{ID: DemoProduction, Name: "production", OU: production, Roles: []Role{reader}},
+		{ID: DemoPlatform, Name: "platform", OU: workloads, Roles: []Role{reader, fixer}},
+		{ID: DemoPayments, Name: "payments", OU: workloads, Roles: []Role{reader, fixer}},
+		{ID: DemoProduction, Name: "production", OU: production, Roles: []Role{reader, fixer}},
 		{ID: DemoLegacy, Name: "legacy", OU: workloads, Roles: []Role{denied}},
 	} {
 		org.AddAccount(account)

@@ -28,6 +28,21 @@ func newDirectory(s *awsapi.Session, b *awsapi.Budget) *directory {
 	return &directory{client: organizations.NewFromConfig(s.Config), caller: b.Caller("organization", nil)}
 }
 
+// OrganizationID is the id of the organization that the caller belongs to, read
+// from AWS or else taken from what the configuration says; empty when it is not
+// known, or when there is none. Its error is that the two contradict each other.
+func OrganizationID(ctx context.Context, s *awsapi.Session, b *awsapi.Budget, known snapshot.Organization) (string, error) {
+	id, _, err := newDirectory(s, b).describe(ctx)
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	organization := snapshot.Organization{ID: id}
+	if _, none := errors.AsType[*orgtypes.AWSOrganizationsNotInUseException](err); none {
+		organization = snapshot.Organization{None: true}
+	}
+	return cmp.Or(id, known.ID), reconcile(&organization, known)
+}
+
 // organization reads the organization's id and accounts. What cannot be read
 // is said in Unread; known is what the configuration says in its place.
 func (d *directory) organization(ctx context.Context, known snapshot.Organization) (snapshot.Organization, error) {

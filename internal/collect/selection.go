@@ -31,9 +31,6 @@ type accountPlan struct {
 var (
 	accountForm = regexp.MustCompile(`^[0-9]{12}$`)
 	unitForm    = regexp.MustCompile(`^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})$`)
-	roleForm    = regexp.MustCompile(`^[\w+=,.@/-]{1,512}$`)
-	sessionForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
-	hubForm     = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:role/.+$`)
 )
 
 // check refuses what cannot be meant, before anything is asked of AWS.
@@ -56,16 +53,7 @@ func (s Selection) check(roles awsapi.Roles) error {
 	if s.ways() > 1 {
 		return fmt.Errorf("give one of --org, --ou and --accounts")
 	}
-	if roles.Name != "" && !roleForm.MatchString(roles.Name) {
-		return fmt.Errorf("--role-name: %q is not a role name: give the name, with its path if it has one, not an ARN", roles.Name)
-	}
-	if roles.SessionName != "" && !sessionForm.MatchString(roles.SessionName) {
-		return fmt.Errorf("--session-name: %q: use 2 to 64 letters, digits and any of +=,.@_-", roles.SessionName)
-	}
-	if roles.HubARN != "" && !hubForm.MatchString(roles.HubARN) {
-		return fmt.Errorf("--hub-role-arn: %q is not a role's ARN: it looks like arn:aws:iam::111122223333:role/hub", roles.HubARN)
-	}
-	return nil
+	return roles.Check()
 }
 
 func (s Selection) ways() (n int) {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -73,6 +74,16 @@ func criterion(globs []string, value string) bool {
 
 func matchesAny(globs []string, value string) bool {
 	return slices.ContainsFunc(globs, func(g string) bool { return matchGlob(g, value) })
+}
+
+// Glob returns the test for names that a glob of repositories matches: * stands
+// for any characters, / among them, and ? for one. The error says why it could
+// match none.
+func Glob(glob string) (func(name string) bool, error) {
+	if !repositoryGlob.MatchString(glob) {
+		return nil, fmt.Errorf("%q cannot match a repository name: write small letters, digits, ._-/, * and ?", glob)
+	}
+	return func(name string) bool { return matchGlob(glob, name) }, nil
 }
 
 // matchGlob compares bytes: * stands for any number of them, ? for one

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ecraudit/ecraudit/internal/audit"
+	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/remediate"
+	"github.com/ecraudit/ecraudit/internal/report"
+)
+
+// fixFlags are those of an audit that mends what it finds.
+type fixFlags struct {
+	fix bool
+	applyFlags
+	choiceFlags
+}
+
+func (f *fixFlags) add(command *cobra.Command) {
+	flags := command.Flags()
+	flags.BoolVar(&f.fix, "fix", false, "mend what is found: plan, show the plan, ask, and apply it")
+	f.choiceFlags.add(flags)
+	f.applyFlags.add(flags)
+	complete(command, "allow", allowanceNames())
+	complete(command, "max-risk", riskNames())
+}
+
+// check refuses flags of fixing where nothing is to be fixed.
+func (f *fixFlags) check(flags *pflag.FlagSet) error {
+	if f.fix {
+		return f.applyFlags.check()
+	}
+	mending := pflag.NewFlagSet("", pflag.ContinueOnError)
+	(&choiceFlags{}).add(mending)
+	(&applyFlags{}).add(mending)
+	var meaningless error
+	mending.VisitAll(func(flag *pflag.Flag) {
+		if flags.Changed(flag.Name) {
+			meaningless = fmt.Errorf("--%s means nothing without --fix", flag.Name)
+		}
+	})
+	return meaningless
+}
+
+// mend audits AWS, reports, and mends what can be.
+func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate.Rules, engine *evaluate.Engine, s streams) (int, error) {
+	filter, err := f.filter(rules.IDs())
+	if err != nil {
+		return 0, err
+	}
+	if !f.yes && !s.asks {
+		return 0, errors.New("--fix: nothing was changed: there is no terminal to ask at; --yes goes on without asking")
+	}
+	out, err := openOutput(f.output, s.out)
+	if err != nil {
+		return 0, err
+	}
+	defer out.Abort()
+	a, err := audit.New(engine)
+	if err != nil {
+		return 0, err
+	}
+	defer a.Close()
+	p := newPlanning(engine, filter, nil)
+	a.Watch(p.planner)
+	options := f.collectOptions(c, engine, s.err)
+	options.Needs = p.needs
+	stop := f.showProgress(s.err, options.Stats)
+	err = collect.Run(ctx, options, a)
+	stop()
+	if err = errors.Join(err, ctx.Err()); err != nil {
+		return 0, err // what was half read is not mended
+	}
+	plan, err := p.finish(ctx, a)
+	if err != nil {
+		return 0, err
+	}
+	unmended := &unmended{planned: plannedFindings(plan), failOn: f.failOn}
+	code, err := f.report(ctx, a, out, s, false, func(h report.Handler) report.Handler {
+		unmended.Handler = h
+		return unmended
+	})
+	if err != nil {
+		return 0, err
+	}
+	return f.applyAll(ctx, c, plan, filter, s, code, unmended.count)
+}
+
+// applyAll applies the plan of an audit, and returns how all of it ended.
+func (f *auditFlags) applyAll(ctx context.Context, c *config.Config, plan *remediate.Plan, filter remediate.Filter, s streams, audited, unmended int) (int, error) {
+	if f.format != "table" && f.output == "" {
+		s.out = s.err // standard output has the report
+	}
+	w := &writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &f.targetFlags}
+	if err := w.open(ctx, f.targetFlags.options.Regions); err != nil {
+		return 0, err
+	}
+	id, err := collect.OrganizationID(ctx, w.session, w.budget, configured(c.Organization))
+	if err != nil {
+		return 0, err
+	}
+	if err := plan.CheckOrganization(id, w.session.Partition); err != nil {
+		return 0, err
+	}
+	fmt.Fprintln(s.out)
+	err = f.applyFlags.apply(ctx, w, plan, filter)
+	var code exit
+	switch {
+	case errors.As(err, &code):
+		return int(code), nil
+	case err != nil:
+		return 0, err
+	case unmended > 0:
+		return exitChanges, nil
+	case audited == audit.ExitIncomplete:
+		return audit.ExitIncomplete, nil
+	}
+	return audit.ExitClean, nil
+}
+
+// plannedFindings are the fingerprints of the findings that a plan mends.
+func plannedFindings(p *remediate.Plan) map[string]bool {
+	planned := map[string]bool{}
+	for _, c := range p.Changes {
+		for _, why := range c.Why {
+			planned[why.Fingerprint] = true
+		}
+	}
+	return planned
+}
+
+// unmended counts the findings at or above the severity to fail on that no
+// change mends, while they are reported.
+type unmended struct {
+	report.Handler
+	planned map[string]bool
+	failOn  string
+	count   int
+}
+
+// Finding counts and passes on.
+func (u *unmended) Finding(f finding.Finding) error {
+	threshold, err := finding.ParseSeverity(u.failOn)
+	if err == nil && f.Status == finding.Fail && f.Severity >= threshold && !u.planned[f.Fingerprint] {
+		u.count++
+	}
+	return u.Handler.Finding(f)
+}

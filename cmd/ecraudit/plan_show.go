@@ -1,0 +1,247 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/ecraudit/ecraudit/internal/remediate"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// showPlan shows a plan to a person.
+func showPlan(s streams, plan *remediate.Plan) error {
+	p := newSheet(s)
+	p.say("", "", "Plan %s of %s, organization %s", shortDigest(plan.Digest), plan.Clock.Format("2006-01-02 15:04 UTC"), orUnknown(plan.Organization))
+	if !plan.Complete {
+		p.say("", "", "Not everything could be read: what is missing is not in the plan.")
+	}
+	p.changes(plan.Changes)
+	p.left(plan.Left)
+	p.gap()
+	p.say("", "", "%s", planSummary(plan.Changes, len(plan.Left)))
+	return p.writeTo(s.out)
+}
+
+func orUnknown(text string) string {
+	if text == "" {
+		return "not known"
+	}
+	return text
+}
+
+// planSummary is "12 changes in 7 repositories of 3 accounts: 9 safe, 3 to review".
+func planSummary(changes []remediate.Change, left int) string {
+	if len(changes) == 0 && left == 0 {
+		return "Nothing is to be changed."
+	}
+	repositories, accounts, risks := map[string]bool{}, map[string]bool{}, map[remediate.Risk]int{}
+	for i := range changes {
+		c := &changes[i]
+		accounts[c.Account] = true
+		risks[c.Risk]++
+		if c.Repository != "" {
+			repositories[c.Where()] = true
+		}
+	}
+	text := plural(len(changes), "change", "changes")
+	if len(changes) > 0 {
+		text += fmt.Sprintf(" in %s of %s", plural(len(repositories), "repository", "repositories"), plural(len(accounts), "account", "accounts"))
+		var parts []string
+		for _, r := range []struct {
+			risk  remediate.Risk
+			words string
+		}{{remediate.RiskSafe, "%d safe"}, {remediate.RiskReview, "%d to review"}, {remediate.RiskDestructive, "%d destructive"}} {
+			if n := risks[r.risk]; n > 0 {
+				parts = append(parts, fmt.Sprintf(r.words, n))
+			}
+		}
+		text += ": " + strings.Join(parts, ", ")
+	}
+	if left > 0 {
+		text += "; " + plural(left, "finding cannot be mended", "findings cannot be mended")
+	}
+	return text
+}
+
+// changes shows changes by repository.
+func (p *sheet) changes(changes []remediate.Change) {
+	where := ""
+	for i := range changes {
+		c := &changes[i]
+		if at := c.Where(); at != where {
+			where = at
+			p.gap()
+			p.say("", "", "%s%s", at, named(c.AccountName))
+		}
+		p.change(c)
+	}
+}
+
+func named(account string) string {
+	if account == "" {
+		return ""
+	}
+	return " (" + account + ")"
+}
+
+func (p *sheet) change(c *remediate.Change) {
+	title := fmt.Sprintf("%s: %s", c.Kind, strings.Join(c.Summary, "; "))
+	p.say("  ", changeMark(c.Risk), "%s [%s, %s]", title, c.Risk, c.ID)
+	if c.Image != nil {
+		p.say("      ", "", "%s  %s  %s", shortDigests([]string{c.Image.Digest})[0], sizeText(c.Image.SizeBytes), tagList(c.Image.Tags))
+	}
+	for _, why := range c.Why {
+		p.say("      ", "mends ", "%s (%s): %s", why.Rule, why.Severity, why.Message)
+	}
+	for _, text := range c.Loses {
+		p.say("      ", "loses ", "%s", text)
+	}
+	for _, text := range c.Gains {
+		p.say("      ", "gains ", "%s", text)
+	}
+	p.expiry(c.Expiry)
+	for _, text := range c.Notes {
+		p.say("      ", "note  ", "%s", text)
+	}
+	for _, s := range c.Steps {
+		p.difference(s)
+	}
+}
+
+func changeMark(r remediate.Risk) string {
+	return map[remediate.Risk]string{remediate.RiskSafe: "~ ", remediate.RiskReview: "! ", remediate.RiskDestructive: "!! "}[r]
+}
+
+func (p *sheet) expiry(e *remediate.Expiry) {
+	if e == nil {
+		return
+	}
+	text := fmt.Sprintf("%s, %s", plural(len(e.Images), "image", "images"), sizeText(e.Bytes))
+	if e.Already > 0 {
+		text += fmt.Sprintf(", %d of which the present policy expires as well", e.Already)
+	}
+	if e.Undecided > 0 {
+		text += fmt.Sprintf("; of %d more it cannot be told", e.Undecided)
+	}
+	p.say("      ", "expires ", "%s within a day of the change", text)
+	for _, digest := range e.Images[:min(len(e.Images), 3)] {
+		p.say("        ", "", "%s", shortDigests([]string{digest})[0])
+	}
+	if more := len(e.Images) - 3; more > 0 {
+		p.say("        ", "", "and %d more", more)
+	}
+}
+
+// difference shows what a step changes, as a unified diff of the two states.
+func (p *sheet) difference(s remediate.Step) {
+	if s.Aspect == remediate.ImageTag || s.Aspect == remediate.StorageClass || s.Aspect == remediate.ImageScan || s.Aspect == remediate.ImageItself {
+		return // the summary says it all
+	}
+	from, to := stateText(s, s.From), stateText(s, s.To)
+	lines := slices.Collect(strings.Lines(udiff.Unified("now", "then", from, to)))
+	for i, line := range lines {
+		switch {
+		case i < 2 || strings.HasPrefix(line, `\ `): // names, and remarks on the end of lines
+		case strings.HasPrefix(line, "@@"):
+			if i > 2 {
+				p.show("      :\n")
+			}
+		default:
+			p.show("      | " + line)
+		}
+	}
+}
+
+// stateText writes a state for a diff: documents as indented JSON, with members
+// in the order in which they stand.
+func stateText(s remediate.Step, state remediate.State) string {
+	value := any(nil)
+	switch {
+	case state.Document != "":
+		return indented(state.Document)
+	case state.Enabled != nil:
+		return fmt.Sprintf("%s: %t\n", s.Aspect, *state.Enabled)
+	case state.Value != nil:
+		return fmt.Sprintf("%s: %s\n", s.Name, *state.Value)
+	case state.Scanning != nil:
+		value = state.Scanning
+	case state.Mutability != nil:
+		value = state.Mutability
+	case state.Template != nil:
+		value = readableTemplate(*state.Template)
+	default:
+		return ""
+	}
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return ""
+	}
+	return string(text) + "\n"
+}
+
+// readableTemplate has the policies of a template as JSON rather than as texts.
+func readableTemplate(t snapshot.CreationTemplate) map[string]any {
+	fields := map[string]any{
+		"applied_for": t.AppliedFor, "mutability": t.Mutability, "encryption": t.Encryption, "tags": t.Tags,
+		"description": t.Description, "custom_role_arn": t.CustomRoleARN,
+	}
+	for name, text := range map[string]string{"policy": t.Policy, "lifecycle": t.Lifecycle} {
+		var document any
+		if json.Unmarshal([]byte(text), &document) == nil {
+			fields[name] = document
+		}
+	}
+	return fields
+}
+
+func indented(document string) string {
+	var text strings.Builder
+	var raw json.RawMessage
+	if json.Unmarshal([]byte(document), &raw) != nil {
+		return document
+	}
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if encoder.Encode(raw) != nil {
+		return document
+	}
+	return text.String()
+}
+
+// left shows what no change mends.
+func (p *sheet) left(left []remediate.Left) {
+	if len(left) == 0 {
+		return
+	}
+	p.gap()
+	p.say("", "", "NOT MENDED")
+	said := map[string]bool{}
+	for _, l := range left {
+		where := l.Target.String()
+		if l.Repository != "" {
+			where += "/" + l.Repository
+		}
+		about := ""
+		if l.Digest != "" {
+			about = "@" + shortDigests([]string{l.Digest})[0]
+		}
+		p.say("  ", "- ", "%s%s: %s: %s", where, about, l.Rule, l.Reason)
+		steps := strings.Join(l.Steps, "\n")
+		if said[steps] {
+			continue // once is enough
+		}
+		said[steps] = true
+		for i, step := range l.Steps {
+			mark := ""
+			if len(l.Steps) > 1 {
+				mark = fmt.Sprintf("%d. ", i+1)
+			}
+			p.say("      ", mark, "%s", step)
+		}
+	}
+}

@@ -1,0 +1,100 @@
+package remediate
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/imagegraph"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// The states of an image in storage.
+const (
+	classActive   = "ACTIVE"
+	classArchived = "ARCHIVED"
+)
+
+// storageClass says whether an image is in the archive.
+type storageClass struct{}
+
+func (storageClass) permissions() permissions {
+	return permissions{[]string{"ecr:DescribeImages"}, []string{"ecr:UpdateImageStorageClass"}}
+}
+
+func (storageClass) same(a, b State) bool { return a.Class == b.Class }
+
+// read takes an image that is being restored for restored: that ends by itself.
+func (storageClass) read(ctx context.Context, at *place, s Step) (State, error) {
+	image, err := at.image(ctx, s.Name)
+	switch {
+	case err != nil:
+		return State{}, err
+	case image == nil:
+		return State{}, nil
+	case image.ImageStatus == ecrtypes.ImageStatusArchived:
+		return State{Class: classArchived}, nil
+	}
+	return State{Class: classActive}, nil
+}
+
+func (storageClass) write(ctx context.Context, at *place, s Step) error {
+	if s.To.Class == "" {
+		return errImageGone
+	}
+	target := ecrtypes.TargetStorageClassStandard
+	if s.To.Class == classArchived {
+		target = ecrtypes.TargetStorageClassArchive
+	}
+	return tell(ctx, at, "ecr:UpdateImageStorageClass", func(ctx context.Context) (*ecr.UpdateImageStorageClassOutput, error) {
+		return at.ecr.UpdateImageStorageClass(ctx, &ecr.UpdateImageStorageClassInput{
+			RepositoryName: at.name(), ImageId: &ecrtypes.ImageIdentifier{ImageDigest: &s.Name}, TargetStorageClass: target,
+		})
+	})
+}
+
+// guardArchive looks whether the image was pulled since the plan was made, or
+// got a tag that is protected.
+func guardArchive(ctx context.Context, at *place, c *Change) error {
+	image, err := at.image(ctx, c.Image.Digest)
+	if err != nil {
+		return err
+	}
+	if image == nil {
+		return errImageGone
+	}
+	if !slices.Equal(sorted(slices.Clone(image.ImageTags)), sorted(slices.Clone(c.Image.Tags))) {
+		return drifted("the tags of the image are not those that were seen: somebody changed them since")
+	}
+	if pulled := aws.ToTime(image.LastRecordedPullTime); pulled.After(c.Image.LastPulledAt) {
+		return drifted("the image was pulled since, on %s", pulled.UTC().Format("2006-01-02"))
+	}
+	return nil
+}
+
+// mendUse archives an image that nobody uses. An image of an index is left: what
+// its index would be without it is not documented.
+func (d *draft) mendUse(f finding.Finding, fix finding.Fix) error {
+	i, image := d.image(fix.Digest)
+	protected := d.settings.ProtectedTagsRegexp()
+	switch {
+	case image == nil:
+		return errImageGone
+	case d.notes[topic{KindArchive, fix.Digest}] != nil: // another finding asked for the same
+	case image.Status != classActive:
+		return refuse("", "the image is %s", strings.ToLower(image.Status))
+	case image.Kind != snapshot.KindImage:
+		return refuse("archive it by hand", "it is no single container image but %s, and what archiving it does to others is not documented", image.Kind)
+	case slices.ContainsFunc(image.Tags, protected.MatchString):
+		return refuse("", "it carries a protected tag")
+	case len(imagegraph.New(d.before.Images).Parents(image)) > 0:
+		return refuse("", "an index refers to it")
+	}
+	d.after.Images[i].Status = classArchived
+	d.note(f, KindArchive, fix.Digest, "archive the image")
+	return nil
+}
