@@ -2,6 +2,7 @@ package remediate
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -50,11 +51,15 @@ func (storageClass) write(ctx context.Context, at *place, s Step) error {
 	if s.To.Class == classArchived {
 		target = ecrtypes.TargetStorageClassArchive
 	}
-	return tell(ctx, at, "ecr:UpdateImageStorageClass", func(ctx context.Context) (*ecr.UpdateImageStorageClassOutput, error) {
+	err := tell(ctx, at, "ecr:UpdateImageStorageClass", func(ctx context.Context) (*ecr.UpdateImageStorageClassOutput, error) {
 		return at.ecr.UpdateImageStorageClass(ctx, &ecr.UpdateImageStorageClassInput{
 			RepositoryName: at.name(), ImageId: &ecrtypes.ImageIdentifier{ImageDigest: &s.Name}, TargetStorageClass: target,
 		})
 	})
+	if busy := (*ecrtypes.ImageStorageClassUpdateNotSupportedException)(nil); errors.As(err, &busy) {
+		return refuse("where it is being restored, try again in 20 minutes", "AWS does not move the image now (%s)", busy.ErrorMessage())
+	}
+	return err
 }
 
 // guardArchive looks whether the image was pulled since the plan was made, or

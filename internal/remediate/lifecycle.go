@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -149,7 +150,7 @@ func (o Options) mayExpire(ctx context.Context, at *place, expected *Expiry, exp
 	} {
 		if len(objection.images) > 0 && !slices.Contains(o.Allow, objection.to) {
 			return refuse(fmt.Sprintf("look at them, and allow it with --allow %s", objection.to),
-				"AWS would expire %d images %s, such as %s", len(objection.images), objection.what, objection.images[0])
+				"AWS would expire %s %s, such as %s", counted(len(objection.images), "image", "images"), objection.what, objection.images[0])
 		}
 	}
 	return nil
@@ -236,10 +237,10 @@ func (d *draft) lifecycleChange() (*Change, error) {
 		c.Risk = RiskDestructive
 	}
 	if len(c.Expiry.Releases) > 0 {
-		c.Notes = append(c.Notes, fmt.Sprintf("%d images that carry a protected tag would expire: apply refuses this without --allow %s", len(c.Expiry.Releases), AllowReleases))
+		c.Notes = append(c.Notes, fmt.Sprintf("%s with a protected tag would expire: apply refuses this without --allow %s", counted(len(c.Expiry.Releases), "image", "images"), AllowReleases))
 	}
 	if len(c.Expiry.Recent) > 0 {
-		c.Notes = append(c.Notes, fmt.Sprintf("%d images that were pulled within %d days would expire: apply refuses this without --allow %s", len(c.Expiry.Recent), c.Expiry.RecentDays, AllowRecent))
+		c.Notes = append(c.Notes, fmt.Sprintf("%s pulled within %d days would expire: apply refuses this without --allow %s", counted(len(c.Expiry.Recent), "image", "images"), c.Expiry.RecentDays, AllowRecent))
 	}
 	return c, nil
 }
@@ -271,4 +272,11 @@ func (d *draft) expiry(policy *lifecycle.Policy) *Expiry {
 		}
 	}
 	return e
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }

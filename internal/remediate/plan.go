@@ -119,7 +119,10 @@ func Kinds() []Kind {
 	return []Kind{KindPolicy, KindScanning, KindMutability, KindTags, KindTemplate, KindUntag, KindArchive, KindScan, KindLifecycle}
 }
 
-func (k Kind) order() int { return slices.Index(append(Kinds(), KindRestore, KindPurge), k) }
+// AllKinds returns those and the kinds of quarantine commands.
+func AllKinds() []Kind { return append(Kinds(), KindRestore, KindPurge) }
+
+func (k Kind) order() int { return slices.Index(AllKinds(), k) }
 
 // Risk says how closely a change should be looked at.
 type Risk string

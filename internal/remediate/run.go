@@ -148,7 +148,7 @@ func (r *runner) stopped(ctx context.Context) string {
 	case ctx.Err() != nil:
 		return "the run was interrupted"
 	case r.MaxErrors > 0 && r.tally[Failed] >= r.MaxErrors:
-		return fmt.Sprintf("%d changes had failed before (--max-errors)", r.tally[Failed])
+		return counted(r.tally[Failed], "change has", "changes have") + " failed before (--max-errors)"
 	}
 	return ""
 }
