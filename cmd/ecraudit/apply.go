@@ -127,7 +127,7 @@ overwritten is in the journal first, and ecraudit undo brings it back.
 			if err != nil {
 				return err
 			}
-			if err := plan.CheckAge(time.Now(), f.maxAge); err != nil {
+			if err := plan.CheckAge(s.clock(), f.maxAge); err != nil {
 				return err
 			}
 			rules, err := evaluate.LoadRules(nil)
@@ -294,7 +294,7 @@ func journalFolder(flag string) (string, error) {
 func (w *writer) options() remediate.Options {
 	o := &w.targetFlags.options
 	return remediate.Options{
-		Session: w.session, Budget: w.budget, Version: version, Now: time.Now().UTC(),
+		Session: w.session, Budget: w.budget, Version: version, Now: w.clock(),
 		Places: o.Concurrency, Patience: o.Patience, MaxErrors: w.maxErrors,
 		ForcePolicy: w.forcePolicy, PreviewTimeout: w.previewTimeout,
 	}

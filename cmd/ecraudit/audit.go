@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -130,7 +129,7 @@ func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: time.Now().UTC()})
+	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: s.clock()})
 	if err != nil {
 		return 0, err
 	}

@@ -4,24 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	"github.com/aws/aws-sdk-go-v2/service/ecr"
-	"github.com/aws/aws-sdk-go-v2/service/ecr/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"github.com/aws/smithy-go"
 	"github.com/spf13/cobra"
 
 	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/lifecycle"
-	"github.com/ecraudit/ecraudit/internal/snapshot"
+	"github.com/ecraudit/ecraudit/internal/remediate"
 )
 
 // verifyFlags say what to verify, and for how long to wait.
@@ -82,23 +74,27 @@ func (f *verifyFlags) check(command *cobra.Command) (at time.Time, err error) {
 
 // verify compares the two, and returns exit code 2 where they differ.
 func (f *verifyFlags) verify(ctx context.Context, s streams, c *lifecycleCase, at time.Time) error {
-	client, err := f.client(ctx, c.subject.repository.Target)
+	target, text := c.subject.repository.Target, ""
+	if f.policy != "" {
+		text = c.policy.Text()
+	}
+	budget := awsapi.NewBudget(awsapi.Pace{
+		Concurrency: awsapi.DefaultConcurrency, Patience: awsapi.DefaultPatience, CallTimeout: awsapi.DefaultCallTimeout,
+		Log: slog.New(slog.DiscardHandler), Stats: &awsapi.Stats{},
+	})
+	session, err := awsapi.Open(ctx, budget, awsapi.Identity{Profile: f.options.Profile, Roles: f.options.Roles, Regions: []string{target.Region}})
 	if err != nil {
 		return err
 	}
-	preview := previewer{client: client, repository: c.subject.repository, name: c.name, policy: c.policy}
-	if f.policy != "" {
-		preview.text = aws.String(c.policy.Text())
-	}
-	waiting, cancel := context.WithTimeoutCause(ctx, f.timeout, errPreviewTimeout)
-	defer cancel()
 	before := time.Now().UTC()
-	results, err := preview.run(waiting)
+	results, err := remediate.Preview(ctx, session, budget, target, c.subject.repository.Name, text, c.policy, f.timeout)
 	switch {
-	case errors.Is(context.Cause(waiting), errPreviewTimeout) && ctx.Err() == nil && err != nil:
+	case errors.Is(err, remediate.ErrPreviewTimeout):
 		return fmt.Errorf("previewing the policy of %s: it was not ready after %s: give it longer with --timeout", c.name, f.timeout)
+	case awsapi.Permission("", err) != "":
+		return fmt.Errorf("previewing the policy of %s: access denied; the role needs %s, which changes nothing in AWS", c.name, awsapi.Permission("", err))
 	case err != nil:
-		return err
+		return fmt.Errorf("previewing the policy of %s: %w", c.name, err)
 	}
 	after := time.Now().UTC()
 	if !at.IsZero() {
@@ -117,158 +113,12 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, c *lifecycleCase, a
 	return nil
 }
 
-var errPreviewTimeout = errors.New("the preview takes too long")
-
-// client calls ECR where the repository is, with the caller's own credentials or
-// those of the role in its account.
-func (f *verifyFlags) client(ctx context.Context, target snapshot.Target) (*ecr.Client, error) {
-	const attempts = 8
-	c, err := awsconfig.LoadDefaultConfig(ctx,
-		awsconfig.WithRegion(target.Region), awsconfig.WithSharedConfigProfile(f.options.Profile), awsconfig.WithHTTPClient(awsapi.HTTPClient(1)),
-		awsconfig.WithRetryer(func() aws.Retryer {
-			return retry.NewStandard(func(o *retry.StandardOptions) { o.MaxAttempts = attempts })
-		}))
-	if err != nil {
-		return nil, fmt.Errorf("reading the AWS configuration: %w; check --profile, AWS_PROFILE and the files in ~/.aws", err)
-	}
-	if f.options.Roles.HubARN != "" {
-		c.Credentials = f.assume(c, f.options.Roles.HubARN)
-	}
-	identity, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return nil, fmt.Errorf("asking AWS for the caller's identity: %w", err)
-	}
-	if aws.ToString(identity.Account) != target.Account {
-		c.Credentials = f.assume(c, "arn:"+target.Partition+":iam::"+target.Account+":role/"+strings.TrimPrefix(f.options.Roles.Name, "/"))
-	}
-	return ecr.NewFromConfig(c), nil
-}
-
-func (f *verifyFlags) assume(c aws.Config, role string) aws.CredentialsProvider {
-	return aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(c), role, func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = "ecraudit"
-		if f.options.Roles.ExternalID != "" {
-			o.ExternalID = aws.String(f.options.Roles.ExternalID)
-		}
-	}))
-}
-
-// previewer has AWS preview a policy.
-type previewer struct {
-	client     *ecr.Client
-	repository *snapshot.Repository
-	name       string
-	policy     *lifecycle.Policy
-	text       *string // nil for the policy in force
-}
-
 // deed is what a policy does to an image.
-type deed struct {
-	action string // lifecycle.Expire or lifecycle.Transition
-	rule   int
-}
+type deed remediate.Deed
 
 func (d deed) String() string {
-	verb := map[string]string{lifecycle.Expire: "expires", lifecycle.Transition: "archives"}[d.action]
-	return fmt.Sprintf("%s it by rule %d", verb, d.rule)
-}
-
-// run starts a preview, waits for it and reads it.
-func (p *previewer) run(ctx context.Context) (map[string]deed, error) {
-	for wait := newPatience(); ; {
-		err := p.start(ctx)
-		if _, busy := errors.AsType[*types.LifecyclePolicyPreviewInProgressException](err); !busy {
-			if err != nil {
-				return nil, err
-			}
-			break
-		}
-		if err := wait.once(ctx); err != nil { // somebody else's
-			return nil, err
-		}
-	}
-	for wait := newPatience(); ; {
-		results, done, err := p.results(ctx)
-		if done || err != nil {
-			return results, err
-		}
-		if err := wait.once(ctx); err != nil {
-			return nil, err
-		}
-	}
-}
-
-func (p *previewer) start(ctx context.Context) error {
-	_, err := p.client.StartLifecyclePolicyPreview(ctx, &ecr.StartLifecyclePolicyPreviewInput{
-		RegistryId: aws.String(p.repository.Account), RepositoryName: aws.String(p.repository.Name), LifecyclePolicyText: p.text,
-	})
-	return p.explain(err, "ecr:StartLifecyclePolicyPreview")
-}
-
-// results reads a preview page by page. It is not done while AWS computes.
-func (p *previewer) results(ctx context.Context) (results map[string]deed, done bool, err error) {
-	const pageSize = 100 // the most that AWS gives
-	results = map[string]deed{}
-	pages := ecr.NewGetLifecyclePolicyPreviewPaginator(p.client, &ecr.GetLifecyclePolicyPreviewInput{
-		RegistryId: aws.String(p.repository.Account), RepositoryName: aws.String(p.repository.Name), MaxResults: aws.Int32(pageSize),
-	})
-	for pages.HasMorePages() {
-		out, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, false, p.explain(err, "ecr:GetLifecyclePolicyPreview")
-		}
-		switch out.Status {
-		case types.LifecyclePolicyPreviewStatusInProgress:
-			return nil, false, nil
-		case types.LifecyclePolicyPreviewStatusComplete:
-		default:
-			return nil, false, fmt.Errorf("previewing the policy of %s: AWS says %s: try again", p.name, out.Status)
-		}
-		if other, err := lifecycle.Parse(aws.ToString(out.LifecyclePolicyText)); err == nil && !lifecycle.Equal(other, p.policy) {
-			return nil, false, fmt.Errorf("previewing the policy of %s: the preview is of another policy: somebody else has started one, or changed the policy; try again", p.name)
-		}
-		for _, r := range out.PreviewResults {
-			results[aws.ToString(r.ImageDigest)] = deedOf(r)
-		}
-	}
-	return results, true, nil
-}
-
-func deedOf(r types.LifecyclePolicyPreviewResult) deed {
-	d := deed{action: lifecycle.Expire, rule: int(aws.ToInt32(r.AppliedRulePriority))}
-	if r.Action != nil && r.Action.Type == types.ImageActionTypeTransition {
-		d.action = lifecycle.Transition
-	}
-	return d
-}
-
-// explain adds to an error of AWS what to do about it.
-func (p *previewer) explain(err error, permission string) error {
-	if err == nil {
-		return nil
-	}
-	if api, ok := errors.AsType[smithy.APIError](err); ok && strings.HasPrefix(api.ErrorCode(), "AccessDenied") {
-		return fmt.Errorf("previewing the policy of %s: access denied; the role needs %s, which changes nothing in AWS", p.name, permission)
-	}
-	return fmt.Errorf("previewing the policy of %s: %w", p.name, err)
-}
-
-// patience waits longer each time.
-type patience struct{ next time.Duration }
-
-func newPatience() *patience { return &patience{next: 100 * time.Millisecond} }
-
-func (w *patience) once(ctx context.Context) error {
-	const longest = 5 * time.Second
-	timer := time.NewTimer(w.next)
-	defer timer.Stop()
-	w.next = min(2*w.next, longest)
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	verb := map[string]string{lifecycle.Expire: "expires", lifecycle.Transition: "archives"}[d.Action]
+	return fmt.Sprintf("%s it by rule %d", verb, d.Rule)
 }
 
 // comparison is how a preview and the simulation differ.
@@ -282,7 +132,11 @@ type comparison struct {
 // compare holds a preview against the simulation. The preview was computed at
 // some moment between c.at and after: an image that comes of age in between may
 // be in it or not.
-func compare(c *lifecycleCase, previewed map[string]deed, after time.Time) comparison {
+func compare(c *lifecycleCase, results map[string]remediate.Deed, after time.Time) comparison {
+	previewed := map[string]deed{}
+	for digest, d := range results {
+		previewed[digest] = deed(d)
+	}
 	early, late := c.policy.Simulate(c.images, c.at), c.policy.Simulate(c.images, after)
 	compared := comparison{simulated: deeds(c, early), previewed: previewed, undecided: early.Undecided}
 	lateDeeds := deeds(c, late)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -188,7 +187,7 @@ func (f *planFlags) plan(ctx context.Context, s streams) (*remediate.Plan, repor
 	if f.snapshot != "" {
 		return f.planSnapshot(ctx, c, rules, filter)
 	}
-	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: time.Now().UTC()})
+	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: s.clock()})
 	if err != nil {
 		return nil, report.Summary{}, err
 	}

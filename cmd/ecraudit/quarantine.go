@@ -291,7 +291,7 @@ nothing brings them back.
 			if err != nil {
 				return err
 			}
-			now := time.Now().UTC()
+			now := s.clock()
 			plan := remediate.PurgePlan(sink.parked, now.Add(-age), remediate.Plan{Version: version, Clock: now, Organization: sink.id})
 			w := &writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &f.surveyFlags.targetFlags}
 			if err := w.open(command.Context(), planRegions(plan.Changes)); err != nil {

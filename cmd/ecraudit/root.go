@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,6 +20,15 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	asks     bool
+	now      func() time.Time // nil is the clock of this machine
+}
+
+// clock is the time by which plans are made and judged too old.
+func (s streams) clock() time.Time {
+	if s.now != nil {
+		return s.now().UTC()
+	}
+	return time.Now().UTC()
 }
 
 // exitError is a usage or internal error.

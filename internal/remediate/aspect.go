@@ -34,13 +34,15 @@ const (
 type Step struct {
 	Aspect Aspect `json:"aspect"`
 	Name   string `json:"name,omitempty"` // which one, where there are several
-	From   State  `json:"from"`
-	To     State  `json:"to"`
+	// Seen is "sha256:<64 hex>" over From as the plan saw it; empty in a journal.
+	Seen string `json:"seen,omitempty"`
+	From State  `json:"from"`
+	To   State  `json:"to"`
 }
 
 // inverse is the step back.
 func (s Step) inverse() Step {
-	s.From, s.To = s.To, s.From
+	s.Seen, s.From, s.To = "", s.To, s.From
 	return s
 }
 

@@ -164,12 +164,43 @@ func (p *Plan) finish() {
 	slices.SortFunc(p.Changes, func(a, b Change) int {
 		return cmp.Or(a.Target.Compare(b.Target), cmp.Compare(a.Repository, b.Repository), cmp.Compare(a.Kind.order(), b.Kind.order()), cmp.Compare(a.ID, b.ID))
 	})
+	p.relate()
 	slices.SortFunc(p.Left, func(a, b Left) int {
 		return cmp.Or(a.Target.Compare(b.Target), cmp.Compare(a.Repository, b.Repository), cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Fingerprint, b.Fingerprint))
 	})
 	p.Changes = append([]Change{}, p.Changes...)
 	p.Left = append([]Left{}, p.Left...)
 	p.Digest = p.digest()
+}
+
+// relate says what was seen of each step, and which changes come before a
+// lifecycle policy: it is compared with AWS's preview of the images as those
+// leave them.
+func (p *Plan) relate() {
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		for j := range c.Steps {
+			c.Steps[j].Seen = c.Steps[j].From.digest()
+		}
+		if c.Kind != KindLifecycle {
+			continue
+		}
+		c.After = nil
+		for _, other := range p.Changes[:i] {
+			if other.Target == c.Target && other.Repository == c.Repository && (other.Kind == KindUntag || other.Kind == KindArchive) {
+				c.After = append(c.After, other.ID)
+			}
+		}
+	}
+}
+
+func (s State) digest() string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // as in encode
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 func (p *Plan) digest() string {

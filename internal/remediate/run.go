@@ -205,7 +205,7 @@ func (r *runner) step(ctx context.Context, at *place, j *job, number int) (chang
 	case !a.same(current, s.From):
 		return false, drifted("%s is not what was seen: somebody changed it since", s.name())
 	}
-	s.From = current.withManifest(s.From)
+	s.Seen, s.From = "", current.withManifest(s.From)
 	i := &intent{Change: j.Change, Kind: j.Kind, Target: j.Target, Repository: j.Repository, Summary: j.Summary, Step: s}
 	if err := r.log.write(record{Intent: i}); err != nil {
 		return false, err
