@@ -25,6 +25,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/awssim"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/remediate"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/ecraudit/ecraudit/policies"
 )
@@ -169,6 +170,7 @@ func (w *world) follow(line string) (r result, ours bool) {
 	if len(args) == 0 || args[0] != "ecraudit" {
 		return result{}, false
 	}
+	args = w.prepared(args)
 	unit := w.org.Account(awssim.DemoPlatform).Describe().OU
 	for i, arg := range args {
 		args[i] = strings.ReplaceAll(arg, "ou-ab12-11111111", unit)
@@ -182,11 +184,70 @@ func (w *world) follow(line string) (r result, ours bool) {
 		time.AfterFunc(200*time.Millisecond, cancel)
 	}
 	var out, err bytes.Buffer
-	code := run(ctx, args[1:], streams{out: &out, err: &err})
+	code := run(ctx, args[1:], streams{in: strings.NewReader("yes\n"), out: &out, err: &err, asks: true})
 	if file != "" {
 		w.write(file, out.String())
 	}
 	return result{code, out.String(), err.String()}, true
+}
+
+// What examples take for a run of the journal and for a parked image.
+const (
+	someRun   = "20261125T131502Z-k3x9qp"
+	someImage = "team/api:ecraudit-quarantine-20261125-0123456789ab"
+	someAgain = "team/api@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+)
+
+// prepared does what an example takes for done, and names what there really is.
+func (w *world) prepared(args []string) []string {
+	w.t.Helper()
+	line := strings.Join(args, " ")
+	_, missing := os.Stat(filepath.Join(w.dir, "plan.json"))
+	if strings.Contains(line, " plan.json") && !strings.Contains(line, "-o plan.json") && missing != nil {
+		w.works("plan -o plan.json" + orgFlags)
+	}
+	if strings.Contains(line, someRun) || strings.HasSuffix(line, "undo --last") || strings.Contains(line, "quarantine restore") {
+		w.works("audit --fix --yes --only tag-retention --regions us-east-1")
+	}
+	var run, parked string
+	if strings.Contains(line, someRun) {
+		var runs []struct{ ID string }
+		w.decodeJSON("journal --format json", &runs)
+		run = runs[0].ID
+	}
+	var images []remediate.Parked
+	if strings.Contains(line, "quarantine restore") {
+		w.decodeJSON("quarantine list --regions us-east-1 --format json", &images)
+		parked = images[0].RepositoryARN(images[0].Repository)
+		args = replaced(args, someImage, parked+":"+images[0].Tags[0])
+		args = replaced(args, someAgain, parked+"@"+images[0].Digest)
+	}
+	return replaced(args, someRun, run)
+}
+
+func replaced(args []string, from, to string) []string {
+	args = slices.Clone(args)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], from, to)
+	}
+	return args
+}
+
+// works runs a command that must work.
+func (w *world) works(line string) result {
+	w.t.Helper()
+	r := w.run(line)
+	if r.code == exitError {
+		w.t.Fatalf("ecraudit %s: %s", line, r.err)
+	}
+	return r
+}
+
+func (w *world) decodeJSON(line string, into any) {
+	w.t.Helper()
+	if err := json.Unmarshal([]byte(w.works(line).out), into); err != nil {
+		w.t.Fatalf("ecraudit %s: %v", line, err)
+	}
 }
 
 func TestDocumentedCommands(t *testing.T) {

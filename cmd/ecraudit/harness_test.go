@@ -37,6 +37,7 @@ func newWorld(t *testing.T, org *awssim.Organization) *world {
 	t.Cleanup(w.server.Close)
 	w.as(org.ManagementAccount().ID(), "eu-west-1")
 	t.Setenv("TMPDIR", t.TempDir())
+	t.Setenv("XDG_STATE_HOME", t.TempDir())
 	t.Setenv("COLUMNS", "80")
 	t.Setenv("NO_COLOR", "1")
 	t.Chdir(w.dir)

@@ -25,6 +25,7 @@ func newQuarantine(s streams) *cobra.Command {
 		Long: `ECR deletes an image with its last tag. So an image that is about to lose it is
 parked first under a tag ecraudit-quarantine-<day>-<digest>. These commands list
 what is parked, give an image its tags back, and delete what is parked for long.`,
+		Example: "  ecraudit quarantine list",
 		Args: noArguments,
 	}
 	command.AddCommand(newQuarantineList(s), newQuarantineRestore(s), newQuarantinePurge(s))
