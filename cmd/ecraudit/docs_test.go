@@ -647,16 +647,47 @@ func TestDocumentedMistakes(t *testing.T) {
 
 // TestGeneratedDocs checks that generated pages are current; -update writes them.
 func TestGeneratedDocs(t *testing.T) {
-	text, path := inputPage(t), filepath.Join(root, "docs", "input.md")
-	if *update {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
+	for name, text := range map[string]string{"input.md": inputPage(t), "permissions.md": permissionsPage()} {
+		path := filepath.Join(root, "docs", name)
+		if *update {
+			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		current, err := os.ReadFile(path)
+		if err != nil || string(current) != text {
+			t.Errorf("docs/%s is not current: go test ./cmd/ecraudit -run TestGeneratedDocs -update\n%s", name, gocmp.Diff(string(current), text))
 		}
 	}
-	current, err := os.ReadFile(path)
-	if err != nil || string(current) != text {
-		t.Errorf("docs/input.md is not current: go test ./cmd/ecraudit -run TestGeneratedDocs -update\n%s", gocmp.Diff(string(current), text))
+}
+
+// permissionsPage renders the table by which changes are carried out.
+func permissionsPage() string {
+	var b strings.Builder
+	b.WriteString("# Permissions of the fixing role\n\n" + generated +
+		"The IAM actions that each kind of [change](remediation.md) takes, from the table by which changes are carried out. Give the role of `--fix-role-name` those of the\n" +
+		"kinds that you let it make. [Collecting](collecting.md) has what reading takes.\n\n" +
+		"| Kind | Looks with | Writes with |\n| --- | --- | --- |\n")
+	var all []string
+	for _, kind := range remediate.AllKinds() {
+		var looks, writes []string
+		for _, p := range remediate.Permissions(kind) {
+			if p.Writes {
+				writes = append(writes, "`"+p.Action+"`")
+			} else {
+				looks = append(looks, "`"+p.Action+"`")
+			}
+			all = append(all, p.Action)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", kind, strings.Join(looks, ", "), strings.Join(writes, ", "))
 	}
+	slices.Sort(all)
+	b.WriteString("\nFor every kind, `purge` included:\n\n```json title=\"what the fixing role may do\"\n{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n    {\n" +
+		"      \"Sid\": \"FixECR\",\n      \"Effect\": \"Allow\",\n      \"Action\": [\n        \"" +
+		strings.Join(slices.Compact(all), "\",\n        \"") + "\"\n      ],\n      \"Resource\": \"*\"\n    }\n  ]\n}\n```\n\n" +
+		"`ecr:StartLifecyclePolicyPreview` changes nothing but the preview before it. Without `ecr:BatchDeleteImage` no tag can be taken away and nothing purged.\n"+
+		"The caller needs `sts:AssumeRole` for the role, and `organizations:DescribeOrganization` or `organization.id` in `ecraudit.yaml`, by which a plan is\nheld against the organization that it was made for.\n")
+	return b.String()
 }
 
 const generated = "<!-- Generated: go test ./cmd/ecraudit -run TestGeneratedDocs -update -->\n\n"
