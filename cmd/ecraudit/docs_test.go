@@ -685,7 +685,7 @@ func permissionsPage() string {
 	b.WriteString("\nFor every kind, `purge` included:\n\n```json title=\"what the fixing role may do\"\n{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n    {\n" +
 		"      \"Sid\": \"FixECR\",\n      \"Effect\": \"Allow\",\n      \"Action\": [\n        \"" +
 		strings.Join(slices.Compact(all), "\",\n        \"") + "\"\n      ],\n      \"Resource\": \"*\"\n    }\n  ]\n}\n```\n\n" +
-		"`ecr:StartLifecyclePolicyPreview` changes nothing but the preview before it. Without `ecr:BatchDeleteImage` no tag can be taken away and nothing purged.\n"+
+		"`ecr:StartLifecyclePolicyPreview` changes nothing but the preview before it. Without `ecr:BatchDeleteImage` no tag can be taken away and nothing purged.\n" +
 		"The caller needs `sts:AssumeRole` for the role, and `organizations:DescribeOrganization` or `organization.id` in `ecraudit.yaml`, by which a plan is\nheld against the organization that it was made for.\n")
 	return b.String()
 }

@@ -74,9 +74,9 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 	options := f.collectOptions(c, engine, s.err)
 	options.Needs = p.needs
 	stop := f.showProgress(s.err, options.Stats)
-	err = collect.Run(ctx, options, a)
+	runErr := collect.Run(ctx, options, a)
 	stop()
-	if err = errors.Join(err, ctx.Err()); err != nil {
+	if err := errors.Join(runErr, ctx.Err()); err != nil {
 		return 0, err // what was half read is not mended
 	}
 	plan, err := p.finish(ctx, a)
@@ -110,7 +110,9 @@ func (f *auditFlags) applyAll(ctx context.Context, c *config.Config, plan *remed
 	if err := plan.CheckOrganization(id, w.session.Partition); err != nil {
 		return 0, err
 	}
-	fmt.Fprintln(s.out)
+	if _, err := fmt.Fprintln(s.out); err != nil {
+		return 0, err
+	}
 	err = f.applyFlags.apply(ctx, w, plan, filter)
 	var code exit
 	switch {

@@ -26,7 +26,7 @@ func newQuarantine(s streams) *cobra.Command {
 parked first under a tag ecraudit-quarantine-<day>-<digest>. These commands list
 what is parked, give an image its tags back, and delete what is parked for long.`,
 		Example: "  ecraudit quarantine list",
-		Args: noArguments,
+		Args:    noArguments,
 	}
 	command.AddCommand(newQuarantineList(s), newQuarantineRestore(s), newQuarantinePurge(s))
 	return command

@@ -82,6 +82,7 @@ type operation struct {
 	lastError error
 }
 
+// Caller returns a caller whose limits nobody else shares. refresh may be nil.
 func (b *Budget) Caller(where string, refresh func()) *Caller {
 	return &Caller{Budget: b, Where: where, refresh: refresh, operations: map[string]*operation{}}
 }
@@ -257,6 +258,8 @@ func backoff(n int) time.Duration {
 	return time.Duration(rand.Int64N(int64(step))) + time.Millisecond
 }
 
+// What is not AWS's error: it gave no answer to an attempt in time, or its pages
+// have no end.
 var (
 	ErrCallTimeout = errors.New("no answer in time")
 	ErrEndless     = errors.New("AWS gives the same page again and again")

@@ -19,6 +19,7 @@ import (
 // Class says what to do after an attempt.
 type Class int
 
+// The classes.
 const (
 	Final     Class = iota // an answer, good or bad, that another attempt would not change
 	Throttled              // slow down and try again

@@ -96,11 +96,11 @@ func (p *Planner) Repository(ctx context.Context, reg *snapshot.Registry, r *sna
 		if err != nil {
 			return err
 		}
-		if findings, err = p.judge.Imagine(ctx, reg, d.after); err != nil {
-			return err
-		}
 		if !progress {
 			break
+		}
+		if findings, err = p.judge.Imagine(ctx, reg, d.after); err != nil {
+			return err
 		}
 	}
 	d.leavePersistent(findings)
@@ -343,8 +343,8 @@ func (d *draft) needs(what string, documents ...snapshot.Need) error {
 // finish makes changes of what the draft differs in.
 func (d *draft) finish() error {
 	d.unparkable()
-	for _, make := range []func() (*Change, error){d.policyChange, d.scanningChange, d.mutabilityChange, d.tagsChange, d.lifecycleChange} {
-		c, err := make()
+	for _, change := range []func() (*Change, error){d.policyChange, d.scanningChange, d.mutabilityChange, d.tagsChange, d.lifecycleChange} {
+		c, err := change()
 		if err != nil {
 			return err
 		}
