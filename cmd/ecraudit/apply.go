@@ -196,7 +196,7 @@ func (f *applyFlags) apply(ctx context.Context, w *writer, plan *remediate.Plan,
 		return err
 	}
 	if len(others) > 0 {
-		fmt.Fprintf(w.err, "Not chosen: %s of the plan.\n", plural(len(others), "change", "changes"))
+		fmt.Fprintf(w.err, "Not chosen from the plan: %s.\n", plural(len(others), "change", "changes"))
 	}
 	switch {
 	case len(chosen) == 0 && len(plan.Left) == 0:

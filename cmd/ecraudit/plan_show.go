@@ -23,6 +23,9 @@ func showPlan(s streams, plan *remediate.Plan) error {
 	p.left(plan.Left)
 	p.gap()
 	p.say("", "", "%s", planSummary(plan.Changes, len(plan.Left)))
+	if plan.NotChosen > 0 {
+		p.say("", "", "Not chosen: %s of a higher risk.", plural(plan.NotChosen, "change", "changes"))
+	}
 	return p.writeTo(s.out)
 }
 

@@ -168,14 +168,11 @@ type batch struct {
 
 // write appends a record, and returns when it is on the disk.
 func (l *runLog) write(r record) error {
-	r.At = time.Now().UTC()
-	text, err := encodeLine(r)
-	if err != nil {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.add(r); err != nil {
 		return err
 	}
-	l.mu.Lock()
-	l.sum = chain(l.sum, text)
-	fmt.Fprintf(&l.pending, `{"record":%s,"sum":"%s"}`+"\n", text, l.sum)
 	if l.batch == nil {
 		l.batch = &batch{done: make(chan struct{})}
 	}
@@ -183,35 +180,75 @@ func (l *runLog) write(r record) error {
 	if l.syncing {
 		l.mu.Unlock()
 		<-mine.done
+		l.mu.Lock()
 		return mine.err
 	}
 	l.syncing = true
 	for l.batch != nil {
-		l.flush()
+		l.sync()
 	}
 	l.syncing = false
-	l.mu.Unlock()
 	return mine.err
 }
 
-// flush writes what is pending, with the lock given up meanwhile.
-func (l *runLog) flush() {
-	now, text := l.batch, slices.Clone(l.pending.Bytes())
-	l.batch = nil
-	l.pending.Reset()
-	err := l.failed
-	if err == nil {
-		l.mu.Unlock()
-		if _, err = l.file.Write(text); err == nil {
-			err = l.file.Sync()
-		}
-		l.mu.Lock()
+// note appends a record that a crash of the machine may lose, though not one of
+// the process: how something ended, which undo finds out anyway.
+func (l *runLog) note(r record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.add(r); err != nil {
+		return err
 	}
-	if err != nil && l.failed == nil {
-		l.failed = fmt.Errorf("writing the journal %s: %w", l.path, snapshot.Cause(err))
+	if !l.syncing {
+		l.flush()
+	}
+	return l.failed
+}
+
+// add puts a record after those before it. The lock must be held, here and
+// below.
+func (l *runLog) add(r record) error {
+	r.At = time.Now().UTC()
+	text, err := encodeLine(r)
+	if err != nil {
+		return err
+	}
+	l.sum = chain(l.sum, text)
+	fmt.Fprintf(&l.pending, `{"record":%s,"sum":"%s"}`+"\n", text, l.sum)
+	return nil
+}
+
+// sync brings what is pending to the disk for a batch, with the lock given up
+// while the disk works.
+func (l *runLog) sync() {
+	now := l.batch
+	l.batch = nil
+	l.flush()
+	if l.failed == nil {
+		l.mu.Unlock()
+		err := l.file.Sync()
+		l.mu.Lock()
+		l.fail(err)
 	}
 	now.err = l.failed
 	close(now.done)
+	l.flush() // what was noted meanwhile
+}
+
+// flush writes what is pending to the file.
+func (l *runLog) flush() {
+	if l.failed == nil && l.pending.Len() > 0 {
+		_, err := l.file.Write(l.pending.Bytes())
+		l.fail(err)
+	}
+	l.pending.Reset()
+}
+
+// fail keeps the first error.
+func (l *runLog) fail(err error) {
+	if err != nil && l.failed == nil {
+		l.failed = fmt.Errorf("writing the journal %s: %w", l.path, snapshot.Cause(err))
+	}
 }
 
 func encodeLine(r record) ([]byte, error) {

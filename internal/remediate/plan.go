@@ -42,6 +42,9 @@ type Plan struct {
 	Complete     bool      `json:"complete"` // false when something could not be read
 	Changes      []Change  `json:"changes"`
 	Left         []Left    `json:"left"`
+	// NotChosen is how many more changes there would be of a higher risk than was
+	// asked for.
+	NotChosen int `json:"not_chosen"`
 }
 
 // Change is what happens to one document, setting or image.

@@ -184,7 +184,8 @@ func (p *Planner) Finish(ctx context.Context, head Plan) (*Plan, error) {
 	plan := head
 	plan.Schema, plan.Clock, plan.Changes, plan.Left = Schema, p.Clock, p.changes, p.left
 	if p.Filter.MaxRisk != "" {
-		plan.Changes, _ = plan.Choose(Filter{MaxRisk: p.Filter.MaxRisk})
+		chosen, others := plan.Choose(Filter{MaxRisk: p.Filter.MaxRisk})
+		plan.Changes, plan.NotChosen = chosen, len(others)
 	}
 	plan.finish()
 	return &plan, nil

@@ -125,7 +125,7 @@ func (r *runner) do(ctx context.Context, j *job) {
 	} else {
 		r.attempt(context.WithoutCancel(ctx), j)
 	}
-	err := r.log.write(record{Result: &j.Result})
+	err := r.log.note(record{Result: &j.Result})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil && r.broken == nil {
