@@ -122,7 +122,8 @@ func (d *draft) mutabilityChange() (*Change, error) {
 		return nil, nil
 	}
 	c.Risk = RiskReview
-	c.Steps = []Step{{Aspect: TagMutability, From: State{Mutability: &d.before.Mutability}, To: State{Mutability: &d.after.Mutability}}}
+	from, to := d.before.Mutability, d.after.Mutability // a plan must not hold on to the repository
+	c.Steps = []Step{{Aspect: TagMutability, From: State{Mutability: &from}, To: State{Mutability: &to}}}
 	release := d.settings.ReleaseTagsRegexp()
 	seen := map[string]bool{}
 	for i := range d.before.Images {

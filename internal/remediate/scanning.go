@@ -141,7 +141,7 @@ func (d *draft) scanningChange() (*Change, error) {
 	if c == nil || d.before.ScanOnPush == d.after.ScanOnPush {
 		return nil, nil
 	}
-	c.Steps = []Step{{Aspect: ScanOnPush, From: State{Enabled: &d.before.ScanOnPush}, To: State{Enabled: &d.after.ScanOnPush}}}
+	c.Steps = []Step{{Aspect: ScanOnPush, From: State{Enabled: aws.Bool(d.before.ScanOnPush)}, To: State{Enabled: aws.Bool(d.after.ScanOnPush)}}}
 	return c, nil
 }
 
