@@ -49,9 +49,11 @@ type world struct {
 	org    *awssim.Organization
 	server *awssim.Server
 	config string
-	rules  []string // files and folders of rules beside the default ones
-	now    time.Time
-	judge  *evaluate.Engine // made when it is first needed
+	// endpoint is something before the server; the server itself when empty.
+	endpoint string
+	rules    []string // files and folders of rules beside the default ones
+	now      time.Time
+	judge    *evaluate.Engine // made when it is first needed
 }
 
 func newWorld(t testing.TB) *world {
@@ -71,6 +73,7 @@ func serve(t testing.TB, org *awssim.Organization, o awssim.Options) *world {
 func newOrganization() *awssim.Organization {
 	org := awssim.NewOrganization(awssim.OrganizationOptions{ID: "o-a1b2c3d4e5", ManagementAccount: management, IgnorePulls: true})
 	addMembers(org)
+	org.Account(production).Registry(region) // so that merely reading it does not show
 	return org
 }
 
@@ -294,6 +297,9 @@ func (w *world) planOf(filter remediate.Filter, feed func(*audit.Audit)) *remedi
 func (w *world) environment() {
 	for _, setting := range w.server.Environment(management, region) {
 		name, value, _ := strings.Cut(setting, "=")
+		if name == "AWS_ENDPOINT_URL" && w.endpoint != "" {
+			value = w.endpoint
+		}
 		if t, ok := w.t.(interface{ Setenv(name, value string) }); ok {
 			t.Setenv(name, value)
 		}
