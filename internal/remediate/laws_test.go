@@ -135,6 +135,10 @@ func (l law) check(rt *rapid.T) {
 	if s.Run == "" {
 		return
 	}
+	if all && rapid.Bool().Draw(rt, "a day passes") {
+		l.keepsParked()
+		return
+	}
 	clean(l.t, l.undo(j, s.Run))
 	same(l.t, "undone", text, l.text())
 	l.keepsImages(before, l.org.State(), nil)
@@ -241,6 +245,22 @@ func (l law) keepsProtectedTags(before, after awssim.State) {
 			}
 		}
 	})
+}
+
+// keepsParked holds that lifecycle policies, the old and the new ones, do not
+// expire what is parked.
+func (l law) keepsParked() {
+	for _, registry := range l.org.State().Registries {
+		for _, r := range registry.Repositories {
+			live := l.org.Account(registry.Account).Registry(registry.Region).Repository(r.Name)
+			live.RunLifecycle()
+			for _, i := range r.Images {
+				if _, there := live.Image(i.Digest); len(i.Tags) == 1 && strings.HasPrefix(i.Tags[0], "ecraudit-quarantine-") && !there {
+					l.t.Errorf("%s: the image that was parked as %s has expired:\n%s", r.Name, i.Tags[0], r.Lifecycle)
+				}
+			}
+		}
+	}
 }
 
 func eachImage(s awssim.State, f func(where string, i awssim.Image)) {
