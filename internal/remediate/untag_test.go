@@ -104,6 +104,13 @@ func (w *world) record() *tape {
 	return recorded
 }
 
+// mark puts a line of somebody else's between the calls.
+func (r *tape) mark(line string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, line)
+}
+
 // of are the calls of operations, in their order.
 func (r *tape) of(operations ...string) (calls []string) {
 	r.mu.Lock()
