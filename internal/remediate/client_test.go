@@ -9,14 +9,14 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 )
 
-// client is somebody else, an administrator of an account.
+// client is somebody else, an administrator of the team's account.
 type client struct {
 	t   testing.TB
 	ecr *ecr.Client
 }
 
-func (w *world) client(account string) client {
-	return client{w.t, ecr.NewFromConfig(w.server.Config(account, region))}
+func (w *world) client() client {
+	return client{w.t, ecr.NewFromConfig(w.server.Config(team, region))}
 }
 
 func (c client) ok(err error) {

@@ -77,11 +77,10 @@ func alter(v any, at string, look func(at string)) {
 
 // isZero is a value whose absence means the same.
 func isZero(v any) bool {
-	switch v := v.(type) {
-	case map[string]any:
-		return len(v) == 0 || !slices.ContainsFunc(mapValues(v), func(one any) bool { return !isZero(one) })
+	if fields, ok := v.(map[string]any); ok {
+		return !slices.ContainsFunc(mapValues(fields), func(one any) bool { return !isZero(one) })
 	}
-	return v == "" || v == "info" || v == false || v == 0.0 || v == nil
+	return slices.Contains([]any{"", "info", false, 0.0, nil}, v)
 }
 
 func mapValues(m map[string]any) (list []any) {

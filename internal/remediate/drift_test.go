@@ -56,7 +56,7 @@ func (w *world) meddle(kind remediate.Kind) (read func() string) {
 	return func() string {
 		if r == nil {
 			s := registry.State()
-			return strings.Join([]string{jsonOf(w.t, s.Scanning), jsonOf(w.t, s.CreationTemplates)}, "\n")
+			return jsonOf(w.t, s.Scanning) + "\n" + jsonOf(w.t, s.CreationTemplates)
 		}
 		return jsonOf(w.t, r.Describe())
 	}

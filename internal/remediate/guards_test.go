@@ -129,7 +129,7 @@ func TestPreviewThatIsNeverReady(t *testing.T) {
 func TestPreviewOfSomebodyElse(t *testing.T) {
 	w, r := pollsWorld(t, 2)
 	plan := w.plan(only("lifecycle-missing"))
-	c := w.client(team)
+	c := w.client()
 	text := lifecycleOf(`"tagStatus":"any","countType":"imageCountMoreThan","countNumber":1`)
 	c.startPreview("app", text)
 	remove := w.server.Faults().Add(awssim.Fault{Kind: awssim.Latency, Operation: "ecr:StartLifecyclePolicyPreview", First: 1, Do: func() {
@@ -149,7 +149,7 @@ func TestPreviewOfSomebodyElse(t *testing.T) {
 	// One that is started in between gives the results of another policy.
 	w, _ = pollsWorld(t, -1)
 	plan = w.plan(only("lifecycle-missing"))
-	c = w.client(team)
+	c = w.client()
 	w.server.Faults().Add(awssim.Fault{Kind: awssim.Latency, Operation: "ecr:GetLifecyclePolicyPreview", First: 1, Do: func() { c.startPreview("app", text) }})
 	before := w.state()
 	ends(t, w.carryOut(plan, func(*remediate.Options) {}), remediate.Failed, "is of another policy")
@@ -451,7 +451,7 @@ func TestStartScan(t *testing.T) {
 	// AWS's own daily limit.
 	w, _ = newRepository(t, with(never))
 	plan = w.plan(rules)
-	w.client(team).startScan("app", never.Digest)
+	w.client().startScan("app", never.Digest)
 	clean(t, w.apply(newJournal(t), plan))
 
 	w, _ = newRepository(t, with(never))

@@ -221,7 +221,7 @@ func plantProduction(r *awssim.Registry) {
 }
 
 // pace is that of a run which is not to wait for long.
-func (w *world) pace(concurrency int) *awsapi.Budget {
+func (*world) pace(concurrency int) *awsapi.Budget {
 	return awsapi.NewBudget(awsapi.Pace{
 		Concurrency: concurrency, Patience: time.Second, CallTimeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler), Stats: &awsapi.Stats{},
 	})

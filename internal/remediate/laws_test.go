@@ -32,7 +32,7 @@ type check struct {
 	rt *rapid.T
 }
 
-func (c check) Helper()                      {}
+func (check) Helper()                        {}
 func (c check) Error(args ...any)            { c.rt.Error(args...) }
 func (c check) Errorf(f string, args ...any) { c.rt.Errorf(f, args...) }
 func (c check) Fatal(args ...any)            { c.rt.Fatal(args...) }

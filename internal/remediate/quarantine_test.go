@@ -155,7 +155,7 @@ func TestPurgeOfWhatIsUsed(t *testing.T) {
 		"it was pulled": {func(w *world, r *awssim.LiveRepository) {
 			r.ChangeImage(stray.Digest, func(i *awssim.Image) { i.LastPulledAt = w.now.Add(-day) })
 		}, "after it was parked"},
-		"it lost its quarantine tag": {func(w *world, r *awssim.LiveRepository) {
+		"it lost its quarantine tag": {func(_ *world, r *awssim.LiveRepository) {
 			i, _ := r.Image(stray.Digest)
 			r.RemoveImage(i.Digest)
 			i.Tags = nil

@@ -122,7 +122,7 @@ func TestConcurrentWriters(t *testing.T) {
 			plan := w.plan(untidyRules)
 			before := w.org.State()
 			recorded := w.record()
-			somebody := w.client(team)
+			somebody := w.client()
 			var group sync.WaitGroup
 			for n, name := range names {
 				one, r := all[n%len(all)], w.org.Account(team).Registry(region).Repository(name)
@@ -187,7 +187,7 @@ func TestWriterBetweenCalls(t *testing.T) {
 				r := w.org.Account(team).Registry(region).Repository("app")
 				before := w.org.State()
 				raced := false
-				somebody := w.client(team)
+				somebody := w.client()
 				recorded := w.record()
 				w.server.Faults().Add(awssim.Fault{Kind: awssim.Latency, Operation: "ecr:*", Account: team, After: after, First: 1, Do: func() {
 					wrote = true
