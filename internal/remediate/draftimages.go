@@ -118,9 +118,7 @@ func (d *draft) imageChanges(i int) (changes []Change) {
 		changes = append(changes, *c)
 	}
 	if c := d.change(KindArchive, digest); c != nil {
-		untagged := *seen // by then
-		untagged.Tags = append([]string{}, after.Tags...)
-		c.Image, c.Risk = &untagged, RiskReview
+		c.Image, c.Risk = seen, RiskReview
 		c.Steps = []Step{{Aspect: StorageClass, Name: digest, From: State{Class: classActive}, To: State{Class: classArchived}}}
 		c.Loses = []string{"whoever pulls the image: it must be restored first, which takes up to 20 minutes"}
 		changes = append(changes, *c)

@@ -94,6 +94,22 @@ func TestUntagAndArchive(t *testing.T) {
 	same(t, "undone", before, w.state())
 }
 
+// Either of the two can be carried out without the other.
+func TestArchiveWithoutUntag(t *testing.T) {
+	idle := image("app", "idle", 400, "Stray")
+	idle.LastPulledAt = awssim.Epoch.AddDate(-1, 0, 0)
+	w, r := newRepository(t, with(idle))
+	plan := w.plan(remediate.Filter{})
+	plan.Changes, _ = plan.Choose(only("image-unused"))
+	ends(t, w.apply(newJournal(t), plan), remediate.Applied)
+	hasTags(t, r, idle, "Stray")
+
+	w, r = newRepository(t, with(idle))
+	plan = w.plan(only("image-unused"))
+	r.Tag(idle.Digest, "gitsha_new")
+	ends(t, w.apply(newJournal(t), plan), remediate.Skipped, "the tag gitsha_new now")
+}
+
 // One document is read and written as a whole: everything that is wrong with it
 // is one change, whatever the rules say.
 func TestOneChangeOfADocument(t *testing.T) {

@@ -111,6 +111,13 @@ func (r *tape) mark(line string) {
 	r.calls = append(r.calls, line)
 }
 
+// all are the calls so far.
+func (r *tape) all() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.calls)
+}
+
 // of are the calls of operations, in their order.
 func (r *tape) of(operations ...string) (calls []string) {
 	r.mu.Lock()

@@ -143,7 +143,7 @@ func TestConcurrentWriters(t *testing.T) {
 				lost := 0
 				for n, name := range names {
 					one, r := all[n%len(all)], w.org.Account(team).Registry(region).Repository(name)
-					if !one.holds(r) && one.raced(recorded.calls, name) {
+					if !one.holds(r) && one.raced(recorded.all(), name) {
 						lost++
 					} else if !one.holds(r) {
 						t.Errorf("%s: after the %s, what somebody wrote (%s) is lost: %s", name, when, one.name, jsonOf(t, r.Describe()))
@@ -191,7 +191,8 @@ func TestWriterBetweenCalls(t *testing.T) {
 				recorded := w.record()
 				w.server.Faults().Add(awssim.Fault{Kind: awssim.Latency, Operation: "ecr:*", Account: team, After: after, First: 1, Do: func() {
 					wrote = true
-					last, _, _ := strings.Cut(recorded.calls[len(recorded.calls)-1], " ")
+					calls := recorded.all()
+					last, _, _ := strings.Cut(calls[len(calls)-1], " ")
 					raced = one.writes == last
 					one.write(somebody, r)
 				}})
