@@ -63,8 +63,9 @@ func (storageClass) write(ctx context.Context, at *place, s Step) error {
 	return err
 }
 
-// guardArchive looks whether the image was pulled since the plan was made, or
-// got a tag that is protected.
+// guardArchive looks whether the image was pulled since the plan was made, or got
+// a tag. That it lost some, to a change of the same plan or to somebody else, does
+// not make it more used.
 func guardArchive(ctx context.Context, at *place, c *Change) error {
 	image, err := at.image(ctx, c.Image.Digest)
 	if err != nil {
@@ -73,8 +74,10 @@ func guardArchive(ctx context.Context, at *place, c *Change) error {
 	if image == nil {
 		return errImageGone
 	}
-	if !slices.Equal(sorted(slices.Clone(image.ImageTags)), sorted(slices.Clone(c.Image.Tags))) {
-		return drifted("the tags of the image are not those that were seen: somebody changed them since")
+	for _, tag := range withoutOurs(image.ImageTags) {
+		if !slices.Contains(c.Image.Tags, tag) {
+			return drifted("the image has the tag %s now: somebody gave it since", tag)
+		}
 	}
 	if pulled := aws.ToTime(image.LastRecordedPullTime); pulled.After(c.Image.LastPulledAt) {
 		return drifted("the image was pulled since, on %s", pulled.UTC().Format("2006-01-02"))

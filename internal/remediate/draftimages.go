@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -85,7 +86,10 @@ func (d *draft) original(digest string) *snapshot.Image {
 // takeBack leaves the findings of a change that cannot be made after all.
 func (d *draft) takeBack(kind Kind, digest string, why error) {
 	at := topic{kind, digest}
-	refusal, _ := why.(*Refusal)
+	refusal, ok := errors.AsType[*Refusal](why)
+	if !ok {
+		refusal = &Refusal{Reason: why.Error()}
+	}
 	for _, f := range d.notes[at].by {
 		d.leave(f, d.before.Target, refusal.Reason, steps(refusal.Remedy)...)
 	}
@@ -116,7 +120,6 @@ func (d *draft) imageChanges(i int) (changes []Change) {
 	if c := d.change(KindArchive, digest); c != nil {
 		c.Image, c.Risk = seen, RiskReview
 		c.Steps = []Step{{Aspect: StorageClass, Name: digest, From: State{Class: classActive}, To: State{Class: classArchived}}}
-		c.Image.Tags = append([]string{}, after.Tags...)
 		c.Loses = []string{"whoever pulls the image: it must be restored first, which takes up to 20 minutes"}
 		changes = append(changes, *c)
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/remediate"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 const (
@@ -48,28 +49,49 @@ type world struct {
 	org    *awssim.Organization
 	server *awssim.Server
 	config string
-	now    time.Time
+	// endpoint is something before the server; the server itself when empty.
+	endpoint string
+	rules    []string // files and folders of rules beside the default ones
+	now      time.Time
+	judge    *evaluate.Engine // made when it is first needed
 }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	org := everyKind()
-	server := awssim.Start(org, awssim.Options{})
+	return serve(t, everyKind(), awssim.Options{})
+}
+
+// serve is a world with an organization of the test's own.
+func serve(t testing.TB, org *awssim.Organization, o awssim.Options) *world {
+	t.Helper()
+	server := awssim.Start(org, o)
 	t.Cleanup(server.Close)
 	return &world{t: t, org: org, server: server, config: settings, now: awssim.Epoch}
+}
+
+// newOrganization has two accounts without repositories.
+func newOrganization() *awssim.Organization {
+	org := awssim.NewOrganization(awssim.OrganizationOptions{ID: "o-a1b2c3d4e5", ManagementAccount: management, IgnorePulls: true})
+	addMembers(org)
+	org.Account(production).Registry(region) // so that merely reading it does not show
+	return org
 }
 
 // everyKind is an organization of two accounts whose registries need every kind
 // of change, each in the forms that are hard.
 func everyKind() *awssim.Organization {
-	org := awssim.NewOrganization(awssim.OrganizationOptions{ID: "o-a1b2c3d4e5", ManagementAccount: management, IgnorePulls: true})
+	org := newOrganization()
+	plantTeam(org.Account(team).Registry(region))
+	plantProduction(org.Account(production).Registry(region))
+	return org
+}
+
+// addMembers adds the two accounts with the roles that read and fix.
+func addMembers(org *awssim.Organization) {
 	reader := awssim.Role{Name: readRole, Allowed: []string{"ecr:Describe*", "ecr:Get*", "ecr:List*", "ecr:BatchGet*"}}
 	fixer := awssim.Role{Name: fixRole, Allowed: fixerActions()}
 	org.AddAccount(awssim.Account{ID: team, Name: "team", Roles: []awssim.Role{reader, fixer}})
 	org.AddAccount(awssim.Account{ID: production, Name: "production", Roles: []awssim.Role{reader, fixer}})
-	plantTeam(org.Account(team).Registry(region))
-	plantProduction(org.Account(production).Registry(region))
-	return org
 }
 
 // fixerActions are exactly those that the table of permissions gives.
@@ -199,47 +221,72 @@ func plantProduction(r *awssim.Registry) {
 }
 
 // pace is that of a run which is not to wait for long.
-func (w *world) pace(concurrency int) *awsapi.Budget {
+func (*world) pace(concurrency int) *awsapi.Budget {
 	return awsapi.NewBudget(awsapi.Pace{
 		Concurrency: concurrency, Patience: time.Second, CallTimeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler), Stats: &awsapi.Stats{},
 	})
 }
 
-// plan audits as the reading role and plans.
-func (w *world) plan(filter remediate.Filter) *remediate.Plan {
+// engine judges by the world's rules and configuration, at its time.
+func (w *world) engine() *evaluate.Engine {
 	w.t.Helper()
+	if w.judge != nil && w.judge.Clock().Equal(w.now) {
+		return w.judge
+	}
 	c, err := config.Parse("ecraudit.yaml", []byte(w.config))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	rules, err := evaluate.LoadRules(nil)
+	rules, err := evaluate.LoadRules(w.rules)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: w.now})
-	if err != nil {
+	if w.judge, err = evaluate.New(rules, c, evaluate.Options{Clock: w.now}); err != nil {
 		w.t.Fatal(err)
 	}
-	needs := maps.Clone(engine.Needs())
+	return w.judge
+}
+
+// needs are those of rules and of planning.
+func (w *world) needs() snapshot.Needs {
+	needs := maps.Clone(w.engine().Needs())
 	for _, n := range remediate.Needs() {
 		needs[n] = true
 	}
-	planner := remediate.NewPlanner(engine, remediate.PlanOptions{Clock: w.now, Collected: needs, Filter: filter})
-	a, err := audit.New(engine)
+	return needs
+}
+
+// collect reads the organization as the reading role.
+func (w *world) collect(sink collect.Sink) {
+	w.t.Helper()
+	w.environment()
+	err := collect.Run(context.Background(), collect.Options{
+		Roles: awsapi.Roles{Name: readRole}, Selection: collect.Selection{Organization: true, Exclude: []string{management}}, Needs: w.needs(), ReleaseTag: w.engine().ReleaseTag,
+		Concurrency: 16, Patience: time.Second, CallTimeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler), Stats: &collect.Stats{},
+	}, sink)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// plan audits as the reading role and plans.
+func (w *world) plan(filter remediate.Filter) *remediate.Plan {
+	w.t.Helper()
+	return w.planOf(filter, func(a *audit.Audit) { w.collect(a) })
+}
+
+// planOf plans what an audit is fed with.
+func (w *world) planOf(filter remediate.Filter, feed func(*audit.Audit)) *remediate.Plan {
+	w.t.Helper()
+	planner := remediate.NewPlanner(w.engine(), remediate.PlanOptions{Clock: w.now, Collected: w.needs(), Filter: filter})
+	a, err := audit.New(w.engine())
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	defer a.Close()
 	a.Watch(planner)
-	w.environment()
-	err = collect.Run(w.t.Context(), collect.Options{
-		Roles: awsapi.Roles{Name: readRole}, Selection: collect.Selection{Organization: true, Exclude: []string{management}}, Needs: needs, ReleaseTag: engine.ReleaseTag,
-		Concurrency: 16, Patience: time.Second, CallTimeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler), Stats: &collect.Stats{},
-	}, a)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	p, err := planner.Finish(w.t.Context(), remediate.Plan{Version: "test", Organization: a.Organization().ID, Complete: a.Complete()})
+	feed(a)
+	p, err := planner.Finish(context.Background(), remediate.Plan{Version: "test", Organization: a.Organization().ID, Complete: a.Complete()})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -250,6 +297,9 @@ func (w *world) plan(filter remediate.Filter) *remediate.Plan {
 func (w *world) environment() {
 	for _, setting := range w.server.Environment(management, region) {
 		name, value, _ := strings.Cut(setting, "=")
+		if name == "AWS_ENDPOINT_URL" && w.endpoint != "" {
+			value = w.endpoint
+		}
 		if t, ok := w.t.(interface{ Setenv(name, value string) }); ok {
 			t.Setenv(name, value)
 		}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
@@ -149,7 +148,7 @@ func (wholeImage) write(ctx context.Context, at *place, s Step) error {
 			return err
 		}
 		if taken != "" && taken != s.Name {
-			return fmt.Errorf("the quarantine tag %s was moved to %s meanwhile", tag, taken)
+			return mishap(Failed, "the quarantine tag %s was moved to %s meanwhile, and was taken away there", tag, taken)
 		}
 	}
 	return nil

@@ -229,7 +229,7 @@ func (p *Planner) draft(reg *snapshot.Registry, r *snapshot.Repository) *draft {
 // mend changes the draft for every finding that is new. It reports whether there
 // was one.
 func (d *draft) mend(findings []finding.Finding) (progress bool, err error) {
-	for _, f := range repairsFirst(findings) {
+	for _, f := range inOrder(findings) {
 		if !d.mends(f) || d.seen[f.Fingerprint] {
 			continue
 		}
@@ -250,19 +250,24 @@ func (d *draft) mend(findings []finding.Finding) (progress bool, err error) {
 	return progress, nil
 }
 
-// repairsFirst puts findings first whose fix is to repair a lifecycle policy: what
-// was meant may then meet the baseline as it is.
-func repairsFirst(findings []finding.Finding) []finding.Finding {
+// inOrder puts findings in the order in which they are mended. To repair a
+// lifecycle policy comes first: what was meant may then meet the baseline as it
+// is. To archive images comes last: an archived one cannot lose its tags.
+func inOrder(findings []finding.Finding) []finding.Finding {
 	ordered := slices.Clone(findings)
-	slices.SortStableFunc(ordered, func(a, b finding.Finding) int { return cmp.Compare(repairs(b), repairs(a)) })
+	slices.SortStableFunc(ordered, func(a, b finding.Finding) int { return cmp.Compare(turn(a), turn(b)) })
 	return ordered
 }
 
-func repairs(f finding.Finding) int {
-	if fix, err := finding.ParseFix(f.Fix); err == nil && fix.Repair {
-		return 1
+func turn(f finding.Finding) int {
+	fix, err := finding.ParseFix(f.Fix)
+	switch {
+	case err == nil && fix.Repair:
+		return 0
+	case err == nil && fix.Action == finding.ArchiveImage:
+		return 2
 	}
-	return 0
+	return 1
 }
 
 func steps(remedy string) []string {
@@ -344,8 +349,8 @@ func (d *draft) needs(what string, documents ...snapshot.Need) error {
 // finish makes changes of what the draft differs in.
 func (d *draft) finish() error {
 	d.unparkable()
-	for _, change := range []func() (*Change, error){d.policyChange, d.scanningChange, d.mutabilityChange, d.tagsChange, d.lifecycleChange} {
-		c, err := change()
+	for _, changeOf := range []func() (*Change, error){d.policyChange, d.scanningChange, d.mutabilityChange, d.tagsChange, d.lifecycleChange} {
+		c, err := changeOf()
 		if err != nil {
 			return err
 		}

@@ -64,14 +64,35 @@ func (e *driftError) Error() string { return e.reason }
 
 func drifted(format string, args ...any) error { return &driftError{fmt.Sprintf(format, args...)} }
 
+// mishapError says what came of a write that met somebody else's at the same
+// moment. Nothing is tried after it, and what is there does not speak against it.
+type mishapError struct {
+	outcome Outcome // Refused where all was put back, Failed where something is lost
+	reason  string
+}
+
+func (e *mishapError) Error() string { return e.reason }
+
+func mishap(how Outcome, format string, args ...any) error {
+	return &mishapError{how, fmt.Sprintf(format, args...)}
+}
+
+func isMishap(err error) bool {
+	_, ok := errors.AsType[*mishapError](err)
+	return ok
+}
+
 // outcome is how an error ends a change.
 func outcome(err error) (Outcome, string) {
 	var drift *driftError
+	var met *mishapError
 	var gone *ecrtypes.RepositoryNotFoundException
 	var refusal *Refusal
 	switch {
 	case errors.As(err, &drift):
 		return Skipped, drift.reason
+	case errors.As(err, &met):
+		return met.outcome, met.reason
 	case errors.As(err, &gone):
 		return Skipped, "the repository is no longer there"
 	case errors.Is(err, errImageGone):

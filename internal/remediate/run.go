@@ -251,7 +251,7 @@ func (r *runner) write(ctx context.Context, at *place, a aspect, s Step) error {
 		if err == nil {
 			return r.readBack(ctx, at, a, s)
 		}
-		if n == 0 && isRefusal(err) {
+		if n == 0 && isRefusal(err) || isMishap(err) {
 			return err
 		}
 		current, readErr := a.read(ctx, at, s)
@@ -283,8 +283,10 @@ func (r *runner) write(ctx context.Context, at *place, a aspect, s Step) error {
 const looks = 4
 
 func (*runner) readBack(ctx context.Context, at *place, a aspect, s Step) error {
+	var current State
 	for n := range looks {
-		current, err := a.read(ctx, at, s)
+		var err error
+		current, err = a.read(ctx, at, s)
 		switch {
 		case err != nil:
 			return fmt.Errorf("it was written, but could not be read back: %w", err)
@@ -295,5 +297,8 @@ func (*runner) readBack(ctx context.Context, at *place, a aspect, s Step) error 
 			return err
 		}
 	}
-	return errors.New(s.name() + " was written, but reads back differently")
+	if !a.same(current, s.From) {
+		return drifted("%s was written, and changed by somebody else right after", s.name())
+	}
+	return errors.New(s.name() + " was written, but reads back as before")
 }

@@ -11,6 +11,7 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/ecraudit/ecraudit/internal/access"
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -32,21 +33,25 @@ func (creationTemplate) same(a, b State) bool {
 }
 
 func (creationTemplate) read(ctx context.Context, at *place, s Step) (State, error) {
-	out, err := ask(ctx, at, "ecr:DescribeRepositoryCreationTemplates", func(ctx context.Context) (*ecr.DescribeRepositoryCreationTemplatesOutput, error) {
-		return at.ecr.DescribeRepositoryCreationTemplates(ctx, &ecr.DescribeRepositoryCreationTemplatesInput{Prefixes: []string{s.Name}})
+	const operation = "ecr:DescribeRepositoryCreationTemplates"
+	var found State
+	// A page may be empty although another one follows.
+	err := awsapi.EachPage(ctx, at.caller, operation, func(ctx context.Context, token *string) (*string, error) {
+		out, err := at.ecr.DescribeRepositoryCreationTemplates(ctx, &ecr.DescribeRepositoryCreationTemplatesInput{Prefixes: []string{s.Name}, NextToken: token})
+		if err != nil {
+			return nil, err
+		}
+		for _, template := range out.RepositoryCreationTemplates {
+			if aws.ToString(template.Prefix) == s.Name {
+				found.Template = describeTemplate(template)
+			}
+		}
+		return out.NextToken, nil
 	})
 	if none := (*ecrtypes.TemplateNotFoundException)(nil); errors.As(err, &none) {
 		return State{}, nil
 	}
-	if err != nil {
-		return State{}, err
-	}
-	for _, template := range out.RepositoryCreationTemplates {
-		if aws.ToString(template.Prefix) == s.Name {
-			return State{Template: describeTemplate(template)}, nil
-		}
-	}
-	return State{}, nil
+	return found, explained(operation, err)
 }
 
 func describeTemplate(t ecrtypes.RepositoryCreationTemplate) *snapshot.CreationTemplate {

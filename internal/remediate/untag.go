@@ -75,14 +75,18 @@ func (t imageTag) remove(ctx context.Context, at *place, s Step) error {
 		return refuse("", "%s is the last tag of the image, and ECR deletes an image with its last tag", s.Name)
 	}
 	taken, err := at.take(ctx, s.Name)
-	if err != nil {
+	if isRefusal(err) {
 		return err
 	}
-	return t.look(ctx, at, s, taken)
+	if looked := t.look(ctx, at, s, taken); looked != nil && (err == nil || isMishap(looked)) {
+		return looked
+	}
+	return err
 }
 
 // look makes sure that nothing went with the tag: between the last look and the
-// call somebody may have moved it, or taken the other tags away.
+// call somebody may have moved it, or taken the other tags away. It looks after a
+// call without an answer, too. Without one, that the tag was moved does not show.
 func (imageTag) look(ctx context.Context, at *place, s Step, taken string) error {
 	if taken != "" && taken != s.From.Image.Digest {
 		return giveBack(ctx, at, taken, s.Name)
@@ -94,9 +98,9 @@ func (imageTag) look(ctx context.Context, at *place, s Step, taken string) error
 	m := s.From.Image
 	tag := quarantineTag(at.today, m.Digest)
 	if err := at.put(ctx, m, tag); err != nil {
-		return fmt.Errorf("the image went with the tag, because its other tags were taken away meanwhile, and could not be put back as %s: %s; its manifest is in the journal", tag, awsapi.Reason(err))
+		return mishap(Failed, "the image went with the tag, because its other tags were taken away meanwhile, and could not be put back as %s: %s; its manifest is in the journal", tag, awsapi.Reason(err))
 	}
-	return refuse("", "the other tags of the image were taken away meanwhile; it is parked as %s", tag)
+	return mishap(Refused, "the other tags of the image were taken away meanwhile; it is parked as %s", tag)
 }
 
 // giveBack puts a tag back on an image to which somebody moved it just before it
@@ -107,9 +111,9 @@ func giveBack(ctx context.Context, at *place, digest, tag string) error {
 		err = at.put(ctx, m, tag)
 	}
 	if err != nil {
-		return fmt.Errorf("the tag %s was moved to %s at the moment in which it was taken away, and could not be put back there: %s", tag, digest, awsapi.Reason(err))
+		return mishap(Failed, "the tag %s was moved to %s at the moment in which it was taken away, and could not be put back there: %s; where it was the only tag of that image, AWS has deleted the image: push it again", tag, digest, awsapi.Reason(err))
 	}
-	return refuse("", "the tag %s was moved to %s meanwhile, and is there again", tag, digest)
+	return mishap(Refused, "the tag %s was moved to %s meanwhile, and is there again", tag, digest)
 }
 
 // guardUntag looks at the image before it loses tags: that it is the one that
@@ -146,12 +150,39 @@ func guardUntag(ctx context.Context, at *place, c *Change, j *job) error {
 	if now := withoutOurs(slices.Concat(image.ImageTags, removed)); !slices.Equal(now, withoutOurs(c.Image.Tags)) {
 		return drifted("the tags of the image are not those that were seen: somebody changed them since")
 	}
+	if err := sameHolders(ctx, at, c, image, removed, parked); err != nil {
+		return err
+	}
 	if parked {
 		if err := staysParked(ctx, at, c.Image.Digest, j.steps[0].Name); err != nil {
 			return err
 		}
 	}
 	return completeManifests(ctx, at, j)
+}
+
+// sameHolders looks where the tags are that the image does not have any more,
+// before anything is written: one that was moved to another image is left there,
+// and an image that lost its tags to somebody else is not parked.
+func sameHolders(ctx context.Context, at *place, c *Change, image *ecrtypes.ImageDetail, removed []string, parked bool) error {
+	gone := 0
+	for _, tag := range removed {
+		if slices.Contains(image.ImageTags, tag) {
+			continue
+		}
+		gone++
+		other, err := at.tagged(ctx, tag)
+		if err != nil {
+			return err
+		}
+		if other != nil && *other.ImageDigest != c.Image.Digest {
+			return drifted("the tag %s is on another image now: somebody moved it since", tag)
+		}
+	}
+	if parked && gone == len(removed) && !slices.ContainsFunc(image.ImageTags, isQuarantineTag) {
+		return drifted("the image has lost its tags: somebody took them away since")
+	}
+	return nil
 }
 
 // withoutOurs is a set of tags without those that park an image: what an
