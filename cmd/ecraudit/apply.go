@@ -58,7 +58,7 @@ func (f *applyFlags) add(flags *pflag.FlagSet) {
 	f.writeFlags.add(flags)
 	flags.IntVar(&f.maxChanges, "max-changes", 100, "apply nothing where there are more changes than this `NUMBER`")
 	flags.StringSliceVar(&f.allow, "allow", nil, "what lifecycle policies may expire although it should be kept (`NAMES`): expire-more, expire-releases, expire-recent")
-	flags.DurationVar(&f.previewTimeout, "preview-timeout", 5*time.Minute, "how long (`DURATION`) to wait for AWS's preview of a lifecycle policy")
+	flags.DurationVar(&f.previewTimeout, "preview-timeout", remediate.DefaultPreviewTimeout, "how long (`DURATION`) to wait for AWS's preview of a lifecycle policy")
 }
 
 func (f *applyFlags) check() error {

@@ -37,7 +37,8 @@ func (o Options) jobOf(c *Change) job {
 	case KindArchive:
 		j.guard = func(ctx context.Context, at *place, _ *job) error { return guardArchive(ctx, at, c) }
 	case KindLifecycle:
-		j.guard = func(ctx context.Context, at *place, j *job) error { return o.guardLifecycle(ctx, at, c, j) }
+		j.expected = &expectation{Policy: c.Steps[0].To.Document, Expiry: c.Expiry}
+		j.guard = o.guardLifecycle
 	case KindPurge:
 		j.guard = func(ctx context.Context, at *place, j *job) error { return guardPurge(ctx, at, c, j) }
 	}

@@ -108,6 +108,23 @@ func TestLifecycleGuardAsImagesAge(t *testing.T) {
 	ends(t, w.carryOut(plan, func(*remediate.Options) {}), remediate.Refused, "1 image that the plan does not list")
 }
 
+// Whoever puts a lifecycle policy again, by undoing an undo, has it compared
+// with AWS's preview again.
+func TestRedoIsGuarded(t *testing.T) {
+	w, r := newRepository(t, without(old("plain")))
+	j := newJournal(t)
+	applied := w.apply(j, w.plan(only("lifecycle-missing")))
+	ends(t, applied, remediate.Applied)
+	undone := w.undo(j, applied.Run)
+	ends(t, undone, remediate.Applied)
+	redone := w.undo(j, undone.Run)
+	ends(t, redone, remediate.Applied)
+	again := w.undo(j, redone.Run)
+	ends(t, again, remediate.Applied)
+	r.AddImage(old("pushed", "gitsha_77"))
+	ends(t, w.undo(j, again.Run), remediate.Refused, "AWS would expire", "1 image that the plan does not list")
+}
+
 // pollsWorld is a world in which a preview is ready after some polls.
 func pollsWorld(t *testing.T, polls int) (*world, *awssim.LiveRepository) {
 	t.Helper()

@@ -71,8 +71,17 @@ type intent struct {
 	Kind   Kind   `json:"kind"`
 	snapshot.Target
 	Repository string   `json:"repository,omitempty"`
-	Summary    []string `json:"summary"`
-	Step       Step     `json:"step"` // from what was really there
+	Summary    []string     `json:"summary"`
+	Step       Step         `json:"step"` // from what was really there
+	Expected   *expectation `json:"expected,omitempty"`
+}
+
+// expectation is what a plan said that a lifecycle policy expires. It is in the
+// journal so that whoever puts that policy again, by undoing an undo, has AWS's
+// preview held against it again.
+type expectation struct {
+	Policy string  `json:"policy"` // its text
+	Expiry *Expiry `json:"expiry"`
 }
 
 // record is one line of a run's file. Exactly one of its fields is set.

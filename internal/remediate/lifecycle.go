@@ -82,10 +82,10 @@ func Allowances() []Allowance { return []Allowance{AllowMore, AllowReleases, All
 
 // guardLifecycle has AWS preview the policy, and refuses it where AWS would
 // expire more than the plan says, or what should be kept.
-func (o Options) guardLifecycle(ctx context.Context, at *place, c *Change, j *job) error {
+func (o Options) guardLifecycle(ctx context.Context, at *place, j *job) error {
 	s := j.steps[0]
-	if s.To.Document == "" {
-		return nil
+	if !sameLifecycle(s.To.Document, j.expected.Policy) {
+		return nil // the policy that was there before
 	}
 	current, err := lifecyclePolicy{}.read(ctx, at, s)
 	if err != nil || (lifecyclePolicy{}).same(current, s.To) {
@@ -108,7 +108,7 @@ func (o Options) guardLifecycle(ctx context.Context, at *place, c *Change, j *jo
 			expiring = append(expiring, digest)
 		}
 	}
-	return o.mayExpire(ctx, at, c.Expiry, sorted(expiring))
+	return o.mayExpire(ctx, at, j.expected.Expiry, sorted(expiring))
 }
 
 // mayExpire holds what AWS would expire against what the plan says and what

@@ -21,6 +21,9 @@ type Deed struct {
 	Rule   int    // priority
 }
 
+// DefaultPreviewTimeout is how long AWS has for a preview.
+const DefaultPreviewTimeout = 5 * time.Minute
+
 // ErrPreviewTimeout says that AWS did not finish a preview in time.
 var ErrPreviewTimeout = errors.New("the preview was not ready in time")
 

@@ -50,6 +50,8 @@ type job struct {
 	steps  []Step
 	// guard looks before the first step, and completes the steps; may be nil.
 	guard func(context.Context, *place, *job) error
+	// expected is what a lifecycle policy expires; nil for other kinds.
+	expected *expectation
 	// persist goes on with the next step where one had to be left.
 	persist bool
 }
@@ -70,6 +72,7 @@ type runner struct {
 // finished and nothing more is started. The error is that the journal could not
 // be written.
 func (o Options) run(ctx context.Context, head RunHead, jobs []job) (*Summary, error) {
+	o.PreviewTimeout = cmp.Or(o.PreviewTimeout, DefaultPreviewTimeout)
 	if len(jobs) == 0 {
 		return &Summary{}, nil
 	}
@@ -206,7 +209,7 @@ func (r *runner) step(ctx context.Context, at *place, j *job, number int) (chang
 		return false, drifted("%s is not what was seen: somebody changed it since", s.name())
 	}
 	s.Seen, s.From = "", current.withManifest(s.From)
-	i := &intent{Change: j.Change, Kind: j.Kind, Target: j.Target, Repository: j.Repository, Summary: j.Summary, Step: s}
+	i := &intent{Change: j.Change, Kind: j.Kind, Target: j.Target, Repository: j.Repository, Summary: j.Summary, Step: s, Expected: j.expected}
 	if err := r.log.write(record{Intent: i}); err != nil {
 		return false, err
 	}

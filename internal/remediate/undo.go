@@ -14,7 +14,13 @@ func Undo(ctx context.Context, o Options, r *Run, f Filter) (*Summary, error) {
 	if r.Kind == RunPurge {
 		return nil, fmt.Errorf("run %s purged images from the quarantine: AWS has deleted them, and they cannot be brought back", r.ID)
 	}
-	return o.run(ctx, RunHead{Kind: RunUndo, Undoes: r.ID, Plan: r.Plan, Organization: r.Organization, Partition: r.Partition}, undoing(r, f))
+	jobs := undoing(r, f)
+	for i := range jobs {
+		if jobs[i].expected != nil {
+			jobs[i].guard = o.guardLifecycle
+		}
+	}
+	return o.run(ctx, RunHead{Kind: RunUndo, Undoes: r.ID, Plan: r.Plan, Organization: r.Organization, Partition: r.Partition}, jobs)
 }
 
 // Undoes lists what undoing a run would restore, in the order in which it would.
@@ -40,7 +46,7 @@ func undoing(r *Run, f Filter) []job {
 			at[i.Change] = n
 			jobs = append(jobs, job{
 				Result:  Result{Change: i.Change, Kind: i.Kind, Target: i.Target, Repository: i.Repository, Summary: i.Summary},
-				persist: true,
+				expected: i.Expected, persist: true,
 			})
 		}
 		if i.Step.Aspect == ImageScan { // cannot be taken back, and does no harm
