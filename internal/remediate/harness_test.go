@@ -53,16 +53,26 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	org := everyKind()
-	server := awssim.Start(org, awssim.Options{})
+	return worldOf(t, everyKind(oncePolled))
+}
+
+// How often AWS is asked for a preview until it is ready.
+const (
+	oncePolled = 1
+	notPolled  = -1 // a run in which nothing waits
+)
+
+func worldOf(t testing.TB, org *awssim.Organization) *world {
+	t.Helper()
+	server := awssim.Start(org, awssim.Options{AnySignature: true})
 	t.Cleanup(server.Close)
 	return &world{t: t, org: org, server: server, config: settings, now: awssim.Epoch}
 }
 
 // everyKind is an organization of two accounts whose registries need every kind
 // of change, each in the forms that are hard.
-func everyKind() *awssim.Organization {
-	org := awssim.NewOrganization(awssim.OrganizationOptions{ID: "o-a1b2c3d4e5", ManagementAccount: management, IgnorePulls: true})
+func everyKind(polls int) *awssim.Organization {
+	org := awssim.NewOrganization(awssim.OrganizationOptions{ID: "o-a1b2c3d4e5", ManagementAccount: management, IgnorePulls: true, PreviewPolls: polls})
 	reader := awssim.Role{Name: readRole, Allowed: []string{"ecr:Describe*", "ecr:Get*", "ecr:List*", "ecr:BatchGet*"}}
 	fixer := awssim.Role{Name: fixRole, Allowed: fixerActions()}
 	org.AddAccount(awssim.Account{ID: team, Name: "team", Roles: []awssim.Role{reader, fixer}})
@@ -199,7 +209,7 @@ func plantProduction(r *awssim.Registry) {
 }
 
 // pace is that of a run which is not to wait for long.
-func (w *world) pace(concurrency int) *awsapi.Budget {
+func pace(concurrency int) *awsapi.Budget {
 	return awsapi.NewBudget(awsapi.Pace{
 		Concurrency: concurrency, Patience: time.Second, CallTimeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler), Stats: &awsapi.Stats{},
 	})
@@ -261,15 +271,25 @@ func (w *world) environment() {
 func (w *world) options(journal *remediate.Journal, concurrency int) remediate.Options {
 	w.t.Helper()
 	w.environment()
-	budget := w.pace(concurrency)
-	session, err := awsapi.Open(w.t.Context(), budget, awsapi.Identity{Roles: awsapi.Roles{Name: fixRole}, Regions: []string{region}})
+	o, err := openOptions(w.t.Context(), journal, concurrency)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return remediate.Options{
-		Session: session, Budget: budget, Journal: journal, Version: "test", Now: w.now,
-		Places: concurrency, Patience: 3 * time.Second, PreviewTimeout: 10 * time.Second,
+	o.Now = w.now
+	return o
+}
+
+// openOptions are options for the caller whom the environment names.
+func openOptions(ctx context.Context, journal *remediate.Journal, concurrency int) (remediate.Options, error) {
+	budget := pace(concurrency)
+	session, err := awsapi.Open(ctx, budget, awsapi.Identity{Roles: awsapi.Roles{Name: fixRole}, Regions: []string{region}})
+	if err != nil {
+		return remediate.Options{}, err
 	}
+	return remediate.Options{
+		Session: session, Budget: budget, Journal: journal, Version: "test", Now: awssim.Epoch,
+		Places: concurrency, Patience: 3 * time.Second, PreviewTimeout: 10 * time.Second,
+	}, nil
 }
 
 func newJournal(t testing.TB) *remediate.Journal {
