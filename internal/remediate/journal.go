@@ -89,6 +89,12 @@ type line struct {
 	Sum    string          `json:"sum"`
 }
 
+// encode is the line as it stands in the file. A line that reads the same but
+// is written otherwise was altered.
+func (l line) encode() []byte {
+	return fmt.Appendf(nil, `{"record":%s,"sum":"%s"}`+"\n", l.Record, l.Sum)
+}
+
 // chain is the checksum of a record after those before it.
 func chain(before string, record []byte) string {
 	sum := sha256.Sum256(append([]byte(before), record...))
@@ -175,7 +181,7 @@ func (l *runLog) write(r record) error {
 	}
 	l.mu.Lock()
 	l.sum = chain(l.sum, text)
-	fmt.Fprintf(&l.pending, `{"record":%s,"sum":"%s"}`+"\n", text, l.sum)
+	l.pending.Write(line{text, l.sum}.encode())
 	if l.batch == nil {
 		l.batch = &batch{done: make(chan struct{})}
 	}
@@ -293,11 +299,14 @@ func readRun(r io.Reader, path string) (*Run, error) {
 			return nil, fmt.Errorf("reading %s: %w", path, snapshot.Cause(err))
 		}
 		var l line
-		if jsonErr := json.Unmarshal(text, &l); jsonErr != nil || chain(sum, l.Record) != l.Sum {
+		whole := json.Unmarshal(text, &l) == nil && bytes.Equal(text, l.encode())
+		if !whole {
 			if _, err := reader.Peek(1); errors.Is(err, io.EOF) {
 				run.Torn = true
 				break
 			}
+		}
+		if !whole || chain(sum, l.Record) != l.Sum {
 			return nil, fmt.Errorf("%s:%d: the journal was altered or damaged: its checksum is wrong", path, n)
 		}
 		sum = l.Sum
