@@ -128,6 +128,19 @@ func isRefusal(err error) bool {
 	return ok
 }
 
+// mishapError is what went wrong with a write that took effect. To look again
+// would only show that it did.
+type mishapError struct{ error }
+
+func (e *mishapError) Unwrap() error { return e.error }
+
+func mishap(format string, args ...any) error { return &mishapError{fmt.Errorf(format, args...)} }
+
+func isMishap(err error) bool {
+	_, ok := errors.AsType[*mishapError](err)
+	return ok
+}
+
 // Permission is an IAM action that a kind of change takes.
 type Permission struct {
 	Kind   Kind

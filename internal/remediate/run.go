@@ -251,7 +251,7 @@ func (r *runner) write(ctx context.Context, at *place, a aspect, s Step) error {
 		if err == nil {
 			return r.readBack(ctx, at, a, s)
 		}
-		if n == 0 && isRefusal(err) {
+		if isMishap(err) || n == 0 && isRefusal(err) {
 			return err
 		}
 		current, readErr := a.read(ctx, at, s)

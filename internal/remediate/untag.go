@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -75,10 +76,11 @@ func (t imageTag) remove(ctx context.Context, at *place, s Step) error {
 		return refuse("", "%s is the last tag of the image, and ECR deletes an image with its last tag", s.Name)
 	}
 	taken, err := at.take(ctx, s.Name)
-	if err != nil {
+	if err != nil && awsapi.Classify(err) == awsapi.Final {
 		return err
 	}
-	return t.look(ctx, at, s, taken)
+	// Where the answer was lost, too: the image may have gone with the tag.
+	return cmp.Or(t.look(ctx, at, s, taken), err)
 }
 
 // look makes sure that nothing went with the tag: between the last look and the
@@ -93,10 +95,10 @@ func (imageTag) look(ctx context.Context, at *place, s Step, taken string) error
 	}
 	m := s.From.Image
 	tag := quarantineTag(at.today, m.Digest)
-	if err := at.put(ctx, m, tag); err != nil {
-		return fmt.Errorf("the image went with the tag, because its other tags were taken away meanwhile, and could not be put back as %s: %s; its manifest is in the journal", tag, awsapi.Reason(err))
+	if err := at.putBack(ctx, m, tag); err != nil {
+		return mishap("the image went with the tag, because its other tags were taken away meanwhile, and could not be put back as %s: %s; its manifest is in the journal", tag, awsapi.Reason(err))
 	}
-	return refuse("", "the other tags of the image were taken away meanwhile; it is parked as %s", tag)
+	return &mishapError{refuse("", "the other tags of the image were taken away meanwhile; it is parked as %s", tag)}
 }
 
 // giveBack puts a tag back on an image to which somebody moved it just before it
@@ -104,12 +106,12 @@ func (imageTag) look(ctx context.Context, at *place, s Step, taken string) error
 func giveBack(ctx context.Context, at *place, digest, tag string) error {
 	m, err := at.manifest(ctx, digest)
 	if err == nil {
-		err = at.put(ctx, m, tag)
+		err = at.putBack(ctx, m, tag)
 	}
 	if err != nil {
-		return fmt.Errorf("the tag %s was moved to %s at the moment in which it was taken away, and could not be put back there: %s", tag, digest, awsapi.Reason(err))
+		return mishap("the tag %s was moved to %s at the moment in which it was taken away, and could not be put back there: %s", tag, digest, awsapi.Reason(err))
 	}
-	return refuse("", "the tag %s was moved to %s meanwhile, and is there again", tag, digest)
+	return &mishapError{refuse("", "the tag %s was moved to %s meanwhile, and is there again", tag, digest)}
 }
 
 // guardUntag looks at the image before it loses tags: that it is the one that
