@@ -107,7 +107,7 @@ func (s Step) of() (aspect, error) {
 }
 
 // Refusal is a reason not to write. It is no fault: people read it.
-type Refusal struct {
+type Refusal struct { //nolint:errname // it is no fault
 	Reason string
 	Remedy string // what they can do about it; may be empty
 }

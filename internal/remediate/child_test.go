@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -32,27 +31,27 @@ type errand struct {
 func TestMain(m *testing.M) {
 	text := os.Getenv(errandVariable)
 	if text == "" {
-		os.Exit(m.Run())
+		m.Run()
+		return
 	}
 	var e errand
 	err := json.Unmarshal([]byte(text), &e)
 	if err == nil {
-		err = e.do(context.Background())
+		err = e.do(context.Background(), os.Stdin, os.Stdout) //nolint:forbidigo // the main of a child
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		panic(err)
 	}
 }
 
 // do runs in the child. Its answer is the summary of the run, as JSON.
-func (e errand) do(ctx context.Context) error {
+func (e errand) do(ctx context.Context, in io.Reader, out io.Writer) error {
 	journal, err := remediate.OpenJournal(e.Journal)
 	if err != nil {
 		return err
 	}
 	if e.Deed == "lock" {
-		return holdLock(ctx, journal)
+		return holdLock(ctx, journal, in, out)
 	}
 	o, err := openOptions(ctx, journal, e.Places)
 	if err != nil {
@@ -67,18 +66,20 @@ func (e errand) do(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(s)
+	return json.NewEncoder(out).Encode(s)
 }
 
 // holdLock holds the lock until its input ends.
-func holdLock(ctx context.Context, j *remediate.Journal) error {
+func holdLock(ctx context.Context, j *remediate.Journal, in io.Reader, out io.Writer) error {
 	release, err := j.Lock(ctx, 0)
 	if err != nil {
 		return err
 	}
 	defer release()
-	fmt.Println("locked")
-	_, err = io.Copy(io.Discard, os.Stdin)
+	if _, err := io.WriteString(out, "locked\n"); err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, in)
 	return err
 }
 

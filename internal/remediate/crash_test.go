@@ -141,46 +141,50 @@ func TestCrashOfUndo(t *testing.T) {
 	apply := errand{Deed: "apply", Plan: plan, Journal: t.TempDir(), Places: 1}
 	u := rehearse(t, notPolled, apply)
 	t.Logf("%d calls", u.undoCalls)
-	for _, d := range deaths(u.undoCalls) {
-		t.Run(d.String(), func(t *testing.T) {
-			t.Parallel()
-			w, mine := worldOf(t, everyKind(notPolled)), apply
-			mine.Journal = t.TempDir()
-			applied := w.send(mine)
-			clean(t, applied)
-			undo := errand{Deed: "undo", Journal: mine.Journal, Run: applied.Run, Places: 1}
-			w.sendToDie(undo, d.fault())
-			clean(t, w.send(undo))
-			same(t, "undone again after a crash", u.before, w.state())
-		})
-	}
+	t.Run("every_kind", func(t *testing.T) {
+		for _, d := range deaths(u.undoCalls) {
+			t.Run(d.String(), func(t *testing.T) {
+				t.Parallel()
+				w, mine := worldOf(t, everyKind(notPolled)), apply
+				mine.Journal = t.TempDir()
+				applied := w.send(mine)
+				clean(t, applied)
+				undo := errand{Deed: "undo", Journal: mine.Journal, Run: applied.Run, Places: 1}
+				w.sendToDie(undo, d.fault())
+				clean(t, w.send(undo))
+				same(t, "undone again after a crash", u.before, w.state())
+			})
+		}
+	})
 }
 
 // Where both an apply and its undo crash, both can be undone, newest first.
 func TestCrashOfBoth(t *testing.T) {
 	plan := writePlan(t)
 	u := rehearse(t, notPolled, errand{Deed: "apply", Plan: plan, Journal: t.TempDir(), Places: 1})
-	for _, part := range []int{4, 3, 2} {
-		t.Run(fmt.Sprintf("at_1_of_%d", part), func(t *testing.T) {
-			t.Parallel()
-			w := worldOf(t, everyKind(notPolled))
-			dir := t.TempDir()
-			w.sendToDie(errand{Deed: "apply", Plan: plan, Journal: dir, Places: 1}, death{u.calls - u.calls/part, true}.fault())
-			crashed := w.state()
-			applied := runsIn(t, dir)[0]
-			undo := errand{Deed: "undo", Journal: dir, Run: applied.ID, Places: 1}
-			w.sendToDie(undo, death{u.undoCalls / part, true}.fault())
-			w.org.Advance(time.Hour) // until archived images are restored
-			undone := runsIn(t, dir)[0]
-			if undone.Undoes != applied.ID || undone.Ended {
-				t.Fatalf("the newest run is %+v", undone.RunHead)
-			}
-			clean(t, w.send(errand{Deed: "undo", Journal: dir, Run: undone.ID, Places: 1}))
-			same(t, "the undo undone", crashed, w.state())
-			clean(t, w.send(undo))
-			same(t, "undone", u.before, w.state())
-		})
-	}
+	t.Run("every_kind", func(t *testing.T) {
+		for _, part := range []int{4, 3, 2} {
+			t.Run(fmt.Sprintf("at_1_of_%d", part), func(t *testing.T) {
+				t.Parallel()
+				w := worldOf(t, everyKind(notPolled))
+				dir := t.TempDir()
+				w.sendToDie(errand{Deed: "apply", Plan: plan, Journal: dir, Places: 1}, death{u.calls - u.calls/part, true}.fault())
+				crashed := w.state()
+				applied := runsIn(t, dir)[0]
+				undo := errand{Deed: "undo", Journal: dir, Run: applied.ID, Places: 1}
+				w.sendToDie(undo, death{u.undoCalls / part, true}.fault())
+				w.org.Advance(time.Hour) // until archived images are restored
+				undone := runsIn(t, dir)[0]
+				if undone.Undoes != applied.ID || undone.Ended {
+					t.Fatalf("the newest run is %+v", undone.RunHead)
+				}
+				clean(t, w.send(errand{Deed: "undo", Journal: dir, Run: undone.ID, Places: 1}))
+				same(t, "the undo undone", crashed, w.state())
+				clean(t, w.send(undo))
+				same(t, "undone", u.before, w.state())
+			})
+		}
+	})
 }
 
 // runsIn are the runs of a journal, newest first, of which none is damaged.

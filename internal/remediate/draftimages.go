@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -85,7 +86,7 @@ func (d *draft) original(digest string) *snapshot.Image {
 // takeBack leaves the findings of a change that cannot be made after all.
 func (d *draft) takeBack(kind Kind, digest string, why error) {
 	at := topic{kind, digest}
-	refusal, _ := why.(*Refusal)
+	refusal, _ := errors.AsType[*Refusal](why)
 	for _, f := range d.notes[at].by {
 		d.leave(f, d.before.Target, refusal.Reason, steps(refusal.Remedy)...)
 	}

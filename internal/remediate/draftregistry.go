@@ -117,7 +117,8 @@ func (d *registryDraft) mend(after *snapshot.Registry, findings []finding.Findin
 		if err != nil {
 			return false, err
 		}
-		about, words, err := registryTopic{}, []string(nil), error(nil)
+		var about registryTopic
+		var words []string
 		if fix.Source == "registry-policy" {
 			editor, words, err = d.mendPolicy(after, editor, fix)
 			about = registryTopic{KindPolicy, ""}

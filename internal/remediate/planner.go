@@ -343,8 +343,8 @@ func (d *draft) needs(what string, documents ...snapshot.Need) error {
 // finish makes changes of what the draft differs in.
 func (d *draft) finish() error {
 	d.unparkable()
-	for _, make := range []func() (*Change, error){d.policyChange, d.scanningChange, d.mutabilityChange, d.tagsChange, d.lifecycleChange} {
-		c, err := make()
+	for _, draw := range []func() (*Change, error){d.policyChange, d.scanningChange, d.mutabilityChange, d.tagsChange, d.lifecycleChange} {
+		c, err := draw()
 		if err != nil {
 			return err
 		}
