@@ -58,7 +58,18 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	return serve(t, everyKind(), awssim.Options{})
+	return serve(t, everyKind(oncePolled), awssim.Options{})
+}
+
+// How often AWS is asked for a preview until it is ready.
+const (
+	oncePolled = 1
+	notPolled  = -1 // a run in which nothing waits
+)
+
+func worldOf(t testing.TB, org *awssim.Organization) *world {
+	t.Helper()
+	return serve(t, org, awssim.Options{AnySignature: true})
 }
 
 // serve is a world with an organization of the test's own.
@@ -71,18 +82,22 @@ func serve(t testing.TB, org *awssim.Organization, o awssim.Options) *world {
 
 // newOrganization has two accounts without repositories.
 func newOrganization() *awssim.Organization {
-	org := awssim.NewOrganization(awssim.OrganizationOptions{ID: "o-a1b2c3d4e5", ManagementAccount: management, IgnorePulls: true})
-	addMembers(org)
-	org.Account(production).Registry(region) // so that merely reading it does not show
-	return org
+	return organizationOf(awssim.OrganizationOptions{ID: "o-a1b2c3d4e5", ManagementAccount: management, IgnorePulls: true})
 }
 
 // everyKind is an organization of two accounts whose registries need every kind
 // of change, each in the forms that are hard.
-func everyKind() *awssim.Organization {
-	org := newOrganization()
+func everyKind(polls int) *awssim.Organization {
+	org := organizationOf(awssim.OrganizationOptions{ID: "o-a1b2c3d4e5", ManagementAccount: management, IgnorePulls: true, PreviewPolls: polls})
 	plantTeam(org.Account(team).Registry(region))
 	plantProduction(org.Account(production).Registry(region))
+	return org
+}
+
+func organizationOf(o awssim.OrganizationOptions) *awssim.Organization {
+	org := awssim.NewOrganization(o)
+	addMembers(org)
+	org.Account(production).Registry(region) // so that merely reading it does not show
 	return org
 }
 
@@ -221,7 +236,7 @@ func plantProduction(r *awssim.Registry) {
 }
 
 // pace is that of a run which is not to wait for long.
-func (*world) pace(concurrency int) *awsapi.Budget {
+func pace(concurrency int) *awsapi.Budget {
 	return awsapi.NewBudget(awsapi.Pace{
 		Concurrency: concurrency, Patience: time.Second, CallTimeout: 5 * time.Second, Log: slog.New(slog.DiscardHandler), Stats: &awsapi.Stats{},
 	})
@@ -311,15 +326,25 @@ func (w *world) environment() {
 func (w *world) options(journal *remediate.Journal, concurrency int) remediate.Options {
 	w.t.Helper()
 	w.environment()
-	budget := w.pace(concurrency)
-	session, err := awsapi.Open(w.t.Context(), budget, awsapi.Identity{Roles: awsapi.Roles{Name: fixRole}, Regions: []string{region}})
+	o, err := openOptions(w.t.Context(), journal, concurrency)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return remediate.Options{
-		Session: session, Budget: budget, Journal: journal, Version: "test", Now: w.now,
-		Places: concurrency, Patience: 3 * time.Second, PreviewTimeout: 10 * time.Second,
+	o.Now = w.now
+	return o
+}
+
+// openOptions are options for the caller whom the environment names.
+func openOptions(ctx context.Context, journal *remediate.Journal, concurrency int) (remediate.Options, error) {
+	budget := pace(concurrency)
+	session, err := awsapi.Open(ctx, budget, awsapi.Identity{Roles: awsapi.Roles{Name: fixRole}, Regions: []string{region}})
+	if err != nil {
+		return remediate.Options{}, err
 	}
+	return remediate.Options{
+		Session: session, Budget: budget, Journal: journal, Version: "test", Now: awssim.Epoch,
+		Places: concurrency, Patience: 3 * time.Second, PreviewTimeout: 10 * time.Second,
+	}, nil
 }
 
 func newJournal(t testing.TB) *remediate.Journal {

@@ -85,15 +85,31 @@ func digestOf(manifest string) string {
 
 // put gives an image a tag.
 func (p *place) put(ctx context.Context, m *Manifest, tag string) error {
-	input := &ecr.PutImageInput{RepositoryName: p.name(), ImageManifest: &m.Text, ImageTag: &tag, ImageDigest: &m.Digest}
-	if m.MediaType != "" {
-		input.ImageManifestMediaType = &m.MediaType
-	}
+	input := p.putting(m, tag)
 	err := tell(ctx, p, "ecr:PutImage", func(ctx context.Context) (*ecr.PutImageOutput, error) { return p.ecr.PutImage(ctx, input) })
 	if taken := (*ecrtypes.ImageTagAlreadyExistsException)(nil); errors.As(err, &taken) {
 		return refuse("", "the tag %s is on another image, and cannot be moved", tag)
 	}
 	return err
+}
+
+// putBack gives an image a tag, and repeats it until there is an answer: what it
+// mends must not stay as it is.
+func (p *place) putBack(ctx context.Context, m *Manifest, tag string) error {
+	input := p.putting(m, tag)
+	_, err := ask(ctx, p, "ecr:PutImage", func(ctx context.Context) (*ecr.PutImageOutput, error) { return p.ecr.PutImage(ctx, input) })
+	if there := (*ecrtypes.ImageAlreadyExistsException)(nil); errors.As(err, &there) {
+		return nil // by an attempt whose answer was lost
+	}
+	return err
+}
+
+func (p *place) putting(m *Manifest, tag string) *ecr.PutImageInput {
+	input := &ecr.PutImageInput{RepositoryName: p.name(), ImageManifest: &m.Text, ImageTag: &tag, ImageDigest: &m.Digest}
+	if m.MediaType != "" {
+		input.ImageManifestMediaType = &m.MediaType
+	}
+	return input
 }
 
 // take takes a tag away, and returns the digest that it was taken from.

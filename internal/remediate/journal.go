@@ -70,7 +70,7 @@ type intent struct {
 	Change string `json:"change"`
 	Kind   Kind   `json:"kind"`
 	snapshot.Target
-	Repository string   `json:"repository,omitempty"`
+	Repository string       `json:"repository,omitempty"`
 	Summary    []string     `json:"summary"`
 	Step       Step         `json:"step"` // from what was really there
 	Expected   *expectation `json:"expected,omitempty"`
@@ -96,6 +96,12 @@ type record struct {
 type line struct {
 	Record json.RawMessage `json:"record"`
 	Sum    string          `json:"sum"`
+}
+
+// encode is the line as it stands in the file. A line that reads the same but
+// is written otherwise was altered.
+func (l line) encode() []byte {
+	return fmt.Appendf(nil, `{"record":%s,"sum":"%s"}`+"\n", l.Record, l.Sum)
 }
 
 // chain is the checksum of a record after those before it.
@@ -223,7 +229,7 @@ func (l *runLog) add(r record) error {
 		return err
 	}
 	l.sum = chain(l.sum, text)
-	fmt.Fprintf(&l.pending, `{"record":%s,"sum":"%s"}`+"\n", text, l.sum)
+	l.pending.Write(line{text, l.sum}.encode())
 	return nil
 }
 
@@ -339,11 +345,14 @@ func readRun(r io.Reader, path string) (*Run, error) {
 			return nil, fmt.Errorf("reading %s: %w", path, snapshot.Cause(err))
 		}
 		var l line
-		if jsonErr := json.Unmarshal(text, &l); jsonErr != nil || chain(sum, l.Record) != l.Sum {
+		whole := json.Unmarshal(text, &l) == nil && bytes.Equal(text, l.encode())
+		if !whole {
 			if _, err := reader.Peek(1); errors.Is(err, io.EOF) {
 				run.Torn = true
 				break
 			}
+		}
+		if !whole || chain(sum, l.Record) != l.Sum {
 			return nil, fmt.Errorf("%s:%d: the journal was altered or damaged: its checksum is wrong", path, n)
 		}
 		sum = l.Sum

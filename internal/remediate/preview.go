@@ -57,7 +57,7 @@ func (p *place) awaitPreview(ctx context.Context, text string, policy *lifecycle
 			}
 			break
 		}
-		if err := wait.once(ctx); err != nil { // somebody else's
+		if err := p.awaitOther(ctx, wait); err != nil {
 			return nil, err
 		}
 	}
@@ -68,6 +68,22 @@ func (p *place) awaitPreview(ctx context.Context, text string, policy *lifecycle
 		}
 		if err := wait.once(ctx); err != nil {
 			return nil, err
+		}
+	}
+}
+
+// awaitOther waits for the preview under way: somebody else's, or that of a run
+// that crashed. It looks rather than tries to start another again and again.
+func (p *place) awaitOther(ctx context.Context, wait *patience) error {
+	for {
+		if err := wait.once(ctx); err != nil {
+			return err
+		}
+		out, err := ask(ctx, p, "ecr:GetLifecyclePolicyPreview", func(ctx context.Context) (*ecr.GetLifecyclePolicyPreviewOutput, error) {
+			return p.ecr.GetLifecyclePolicyPreview(ctx, &ecr.GetLifecyclePolicyPreviewInput{RepositoryName: p.name(), MaxResults: aws.Int32(1)})
+		})
+		if err != nil || out.Status != ecrtypes.LifecyclePolicyPreviewStatusInProgress {
+			return err
 		}
 	}
 }

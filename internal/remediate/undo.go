@@ -45,7 +45,7 @@ func undoing(r *Run, f Filter) []job {
 			n = len(jobs)
 			at[i.Change] = n
 			jobs = append(jobs, job{
-				Result:  Result{Change: i.Change, Kind: i.Kind, Target: i.Target, Repository: i.Repository, Summary: i.Summary},
+				Result:   Result{Change: i.Change, Kind: i.Kind, Target: i.Target, Repository: i.Repository, Summary: i.Summary},
 				expected: i.Expected, persist: true,
 			})
 		}

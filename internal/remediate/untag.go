@@ -97,7 +97,7 @@ func (imageTag) look(ctx context.Context, at *place, s Step, taken string) error
 	}
 	m := s.From.Image
 	tag := quarantineTag(at.today, m.Digest)
-	if err := at.put(ctx, m, tag); err != nil {
+	if err := at.putBack(ctx, m, tag); err != nil {
 		return mishap(Failed, "the image went with the tag, because its other tags were taken away meanwhile, and could not be put back as %s: %s; its manifest is in the journal", tag, awsapi.Reason(err))
 	}
 	return mishap(Refused, "the other tags of the image were taken away meanwhile; it is parked as %s", tag)
@@ -108,7 +108,7 @@ func (imageTag) look(ctx context.Context, at *place, s Step, taken string) error
 func giveBack(ctx context.Context, at *place, digest, tag string) error {
 	m, err := at.manifest(ctx, digest)
 	if err == nil {
-		err = at.put(ctx, m, tag)
+		err = at.putBack(ctx, m, tag)
 	}
 	if err != nil {
 		return mishap(Failed, "the tag %s was moved to %s at the moment in which it was taken away, and could not be put back there: %s; where it was the only tag of that image, AWS has deleted the image: push it again", tag, digest, awsapi.Reason(err))
