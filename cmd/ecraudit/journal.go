@@ -31,10 +31,7 @@ ended. It asks nothing of AWS.`,
 			if err != nil {
 				return err
 			}
-			journal, err := remediate.OpenJournal(dir)
-			if err != nil {
-				return err
-			}
+			journal := remediate.JournalIn(dir)
 			if len(args) == 0 {
 				return showRuns(s, journal, f.format)
 			}

@@ -126,10 +126,7 @@ func survey(ctx context.Context, f *surveyFlags, w *writeFlags, s streams) (*par
 	if err != nil {
 		return nil, err
 	}
-	journal, err := remediate.OpenJournal(dir)
-	if err != nil {
-		return nil, err
-	}
+	journal := remediate.JournalIn(dir)
 	c, err := f.load()
 	if err != nil {
 		return nil, err

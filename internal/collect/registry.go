@@ -82,14 +82,7 @@ func (t *reader) registryScanning(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	scanning := &snapshot.RegistryScanning{}
-	if c := out.ScanningConfiguration; c != nil {
-		scanning.Type = string(c.ScanType)
-		for _, rule := range c.Rules {
-			scanning.Rules = append(scanning.Rules, snapshot.ScanningRule{Frequency: string(rule.ScanFrequency), Filters: scanFilters(rule.RepositoryFilters)})
-		}
-	}
-	t.registry.Scanning = scanning
+	t.registry.Scanning = awsapi.RegistryScanning(out.ScanningConfiguration)
 	return nil
 }
 
@@ -140,30 +133,10 @@ func (t *reader) creationTemplates(ctx context.Context) error {
 			return nil, err
 		}
 		for _, template := range page.RepositoryCreationTemplates {
-			t.registry.CreationTemplates = append(t.registry.CreationTemplates, creationTemplate(template))
+			t.registry.CreationTemplates = append(t.registry.CreationTemplates, awsapi.CreationTemplate(template))
 		}
 		return page.NextToken, nil
 	})
-}
-
-func creationTemplate(template ecrtypes.RepositoryCreationTemplate) snapshot.CreationTemplate {
-	result := snapshot.CreationTemplate{
-		Prefix:        aws.ToString(template.Prefix),
-		Mutability:    mutability(template.ImageTagMutability, template.ImageTagMutabilityExclusionFilters),
-		Policy:        aws.ToString(template.RepositoryPolicy),
-		Lifecycle:     aws.ToString(template.LifecyclePolicy),
-		Tags:          resourceTags(template.ResourceTags),
-		CustomRoleARN: aws.ToString(template.CustomRoleArn),
-		Description:   aws.ToString(template.Description),
-		Encryption:    snapshot.Encryption{Type: string(ecrtypes.EncryptionTypeAes256)},
-	}
-	for _, use := range template.AppliedFor {
-		result.AppliedFor = append(result.AppliedFor, string(use))
-	}
-	if e := template.EncryptionConfiguration; e != nil {
-		result.Encryption = snapshot.Encryption{Type: string(e.EncryptionType), KMSKey: aws.ToString(e.KmsKey)}
-	}
-	return result
 }
 
 // settingNames are the account settings that AWS knows.

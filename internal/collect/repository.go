@@ -26,7 +26,7 @@ func describe(target snapshot.Target, r *ecrtypes.Repository) *snapshot.Reposito
 		ARN:        aws.ToString(r.RepositoryArn),
 		URI:        aws.ToString(r.RepositoryUri),
 		CreatedAt:  aws.ToTime(r.CreatedAt).UTC(),
-		Mutability: mutability(r.ImageTagMutability, r.ImageTagMutabilityExclusionFilters),
+		Mutability: awsapi.Mutability(r.ImageTagMutability, r.ImageTagMutabilityExclusionFilters),
 		Encryption: snapshot.Encryption{Type: string(ecrtypes.EncryptionTypeAes256)},
 	}
 	if e := r.EncryptionConfiguration; e != nil {
@@ -36,14 +36,6 @@ func describe(target snapshot.Target, r *ecrtypes.Repository) *snapshot.Reposito
 		repository.ScanOnPush = s.ScanOnPush
 	}
 	return repository
-}
-
-func mutability(setting ecrtypes.ImageTagMutability, filters []ecrtypes.ImageTagMutabilityExclusionFilter) snapshot.Mutability {
-	m := snapshot.Mutability{Setting: string(setting)}
-	for _, f := range filters {
-		m.Exclusions = append(m.Exclusions, aws.ToString(f.Filter))
-	}
-	return m
 }
 
 // repositoryReader reads one repository.
@@ -140,19 +132,8 @@ func (t *repositoryReader) tags(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.repository.Tags = resourceTags(out.Tags)
+	t.repository.Tags = awsapi.ResourceTags(out.Tags)
 	return nil
-}
-
-func resourceTags(tags []ecrtypes.Tag) map[string]string {
-	if len(tags) == 0 {
-		return nil
-	}
-	result := make(map[string]string, len(tags))
-	for _, tag := range tags {
-		result[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
-	}
-	return result
 }
 
 // scanningBatchAnswer is what AWS says of the scanning of several repositories.
@@ -190,7 +171,7 @@ func (t *reader) batchScanning(ctx context.Context, batch []ecrtypes.Repository)
 	answer := &scanningBatchAnswer{found: map[string]*snapshot.EffectiveScanning{}, failed: map[string]error{}}
 	for _, c := range out.ScanningConfigurations {
 		answer.found[aws.ToString(c.RepositoryName)] = &snapshot.EffectiveScanning{
-			Frequency: string(c.ScanFrequency), ScanOnPush: c.ScanOnPush, Filters: scanFilters(c.AppliedScanFilters),
+			Frequency: string(c.ScanFrequency), ScanOnPush: c.ScanOnPush, Filters: awsapi.ScanFilters(c.AppliedScanFilters),
 		}
 	}
 	for _, f := range out.Failures {
@@ -201,12 +182,4 @@ func (t *reader) batchScanning(ctx context.Context, batch []ecrtypes.Repository)
 		answer.failed[aws.ToString(f.RepositoryName)] = err
 	}
 	return answer, nil
-}
-
-func scanFilters(filters []ecrtypes.ScanningRepositoryFilter) []string {
-	names := make([]string, 0, len(filters))
-	for _, f := range filters {
-		names = append(names, aws.ToString(f.Filter))
-	}
-	return names
 }

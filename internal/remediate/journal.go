@@ -32,8 +32,12 @@ import (
 // shows; a last line that a crash tore is recognized and left out.
 type Journal struct{ dir string }
 
-// OpenJournal opens the folder, and makes it where there is none. What it holds
-// is for its owner only: policies tell who has access.
+// JournalIn is the journal in a folder, to be read; one that is not there is
+// empty.
+func JournalIn(dir string) *Journal { return &Journal{dir} }
+
+// OpenJournal opens the folder to write to it, and makes it where there is none.
+// What it holds is for its owner only: policies tell who has access.
 func OpenJournal(dir string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the journal %s: %w; name another folder with --journal", dir, snapshot.Cause(err))
@@ -391,7 +395,7 @@ func (r *Run) add(text []byte) error {
 // its own and does not hide the others.
 func (j *Journal) Runs() (runs []*Run, damaged []error, err error) {
 	entries, err := os.ReadDir(j.dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("reading the journal %s: %w", j.dir, snapshot.Cause(err))
 	}
 	for _, entry := range entries {

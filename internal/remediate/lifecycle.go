@@ -1,6 +1,7 @@
 package remediate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -95,9 +96,10 @@ func (o Options) guardLifecycle(ctx context.Context, at *place, j *job) error {
 	if err != nil {
 		return err
 	}
-	deeds, err := at.preview(ctx, s.To.Document, policy, o.PreviewTimeout)
+	timeout := cmp.Or(o.PreviewTimeout, DefaultPreviewTimeout)
+	deeds, err := at.preview(ctx, s.To.Document, policy, timeout)
 	if errors.Is(err, ErrPreviewTimeout) {
-		return refuse("give it longer with --preview-timeout", "AWS's preview of the policy was not ready after %s", o.PreviewTimeout)
+		return refuse("give it longer with --preview-timeout", "AWS's preview of the policy was not ready after %s", timeout)
 	}
 	if err != nil {
 		return err

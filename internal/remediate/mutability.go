@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -37,7 +38,7 @@ func (tagMutability) read(ctx context.Context, at *place, _ Step) (State, error)
 	if err != nil {
 		return State{}, err
 	}
-	m := mutability(repository.ImageTagMutability, repository.ImageTagMutabilityExclusionFilters)
+	m := awsapi.Mutability(repository.ImageTagMutability, repository.ImageTagMutabilityExclusionFilters)
 	return State{Mutability: &m}, nil
 }
 
@@ -49,14 +50,6 @@ func (tagMutability) write(ctx context.Context, at *place, s Step) error {
 	return tell(ctx, at, "ecr:PutImageTagMutability", func(ctx context.Context) (*ecr.PutImageTagMutabilityOutput, error) {
 		return at.ecr.PutImageTagMutability(ctx, input)
 	})
-}
-
-func mutability(setting ecrtypes.ImageTagMutability, filters []ecrtypes.ImageTagMutabilityExclusionFilter) snapshot.Mutability {
-	m := snapshot.Mutability{Setting: string(setting)}
-	for _, f := range filters {
-		m.Exclusions = append(m.Exclusions, aws.ToString(f.Filter))
-	}
-	return m
 }
 
 func exclusionFilters(m snapshot.Mutability) []ecrtypes.ImageTagMutabilityExclusionFilter {

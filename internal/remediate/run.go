@@ -72,7 +72,6 @@ type runner struct {
 // finished and nothing more is started. The error is that the journal could not
 // be written.
 func (o Options) run(ctx context.Context, head RunHead, jobs []job) (*Summary, error) {
-	o.PreviewTimeout = cmp.Or(o.PreviewTimeout, DefaultPreviewTimeout)
 	if len(jobs) == 0 {
 		return &Summary{}, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -89,15 +90,7 @@ func (registryScanning) read(ctx context.Context, at *place, _ Step) (State, err
 	if out.ScanningConfiguration == nil {
 		return State{}, errors.New("AWS's answer holds no scanning configuration")
 	}
-	scanning := &snapshot.RegistryScanning{Type: string(out.ScanningConfiguration.ScanType)}
-	for _, rule := range out.ScanningConfiguration.Rules {
-		r := snapshot.ScanningRule{Frequency: string(rule.ScanFrequency), Filters: []string{}}
-		for _, f := range rule.RepositoryFilters {
-			r.Filters = append(r.Filters, aws.ToString(f.Filter))
-		}
-		scanning.Rules = append(scanning.Rules, r)
-	}
-	return State{Scanning: scanning}, nil
+	return State{Scanning: awsapi.RegistryScanning(out.ScanningConfiguration)}, nil
 }
 
 func (registryScanning) write(ctx context.Context, at *place, s Step) error {

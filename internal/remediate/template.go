@@ -12,7 +12,6 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/access"
 	"github.com/ecraudit/ecraudit/internal/awsapi"
-	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 // creationTemplate decides how repositories look that ECR creates.
@@ -43,7 +42,8 @@ func (creationTemplate) read(ctx context.Context, at *place, s Step) (State, err
 		}
 		for _, template := range out.RepositoryCreationTemplates {
 			if aws.ToString(template.Prefix) == s.Name {
-				found.Template = describeTemplate(template)
+				described := awsapi.CreationTemplate(template)
+				found.Template = &described
 			}
 		}
 		return out.NextToken, nil
@@ -52,28 +52,6 @@ func (creationTemplate) read(ctx context.Context, at *place, s Step) (State, err
 		return State{}, nil
 	}
 	return found, explained(operation, err)
-}
-
-func describeTemplate(t ecrtypes.RepositoryCreationTemplate) *snapshot.CreationTemplate {
-	template := &snapshot.CreationTemplate{
-		Prefix: aws.ToString(t.Prefix), Mutability: mutability(t.ImageTagMutability, t.ImageTagMutabilityExclusionFilters),
-		Encryption: snapshot.Encryption{Type: string(ecrtypes.EncryptionTypeAes256)},
-		Policy:     aws.ToString(t.RepositoryPolicy), Lifecycle: aws.ToString(t.LifecyclePolicy),
-		CustomRoleARN: aws.ToString(t.CustomRoleArn), Description: aws.ToString(t.Description),
-	}
-	for _, use := range t.AppliedFor {
-		template.AppliedFor = append(template.AppliedFor, string(use))
-	}
-	if e := t.EncryptionConfiguration; e != nil {
-		template.Encryption = snapshot.Encryption{Type: string(e.EncryptionType), KMSKey: aws.ToString(e.KmsKey)}
-	}
-	for _, tag := range t.ResourceTags {
-		if template.Tags == nil {
-			template.Tags = map[string]string{}
-		}
-		template.Tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
-	}
-	return template
 }
 
 // write gives all that the template says: what an update leaves out may fall
