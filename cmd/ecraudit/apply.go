@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -18,8 +19,10 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/remediate"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 // writeFlags say as whom AWS is written to, with whose consent, and when to stop.
@@ -37,7 +40,7 @@ func (f *writeFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.yes, "yes", false, "do not ask; needed where there is no terminal to ask at")
 	f.addJournal(flags)
 	flags.DurationVar(&f.wait, "wait", 0, "how long (`DURATION`) to wait for another run that uses the journal")
-	flags.StringVar(&f.fixRole, "fix-role-name", "", "`NAME` of the role to assume for changes (default: that of --role-name)")
+	flags.StringVar(&f.fixRole, "fix-role-name", "", "`NAME` of the role to assume for changes in every account but the caller's own (default: that of --role-name)")
 	flags.IntVar(&f.maxErrors, "max-errors", 10, "start no more changes after this `NUMBER` of them failed; 0 is no limit")
 	flags.BoolVar(&f.forcePolicy, "force-policy", false, "put policies that lock the caller out of changing them again")
 }
@@ -142,7 +145,7 @@ overwritten is in the journal first, and ecraudit undo brings it back.
 			if err != nil {
 				return err
 			}
-			w := writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &f.targetFlags}
+			w := writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &f.targetFlags, protected: protectedBy(c)}
 			if err := w.open(command.Context(), planRegions(plan.Changes)); err != nil {
 				return err
 			}
@@ -206,10 +209,14 @@ func (f *applyFlags) apply(ctx context.Context, w *writer, plan *remediate.Plan,
 	case len(chosen) > f.maxChanges:
 		return fmt.Errorf("nothing was changed: there are %d changes, and --max-changes is %d: choose with --only, --repository and --max-risk, or raise it", len(chosen), f.maxChanges)
 	}
-	if err := w.consent(ctx, fmt.Sprintf("Apply %s?", plural(len(chosen), "change", "changes"))); err != nil {
+	if _, err := journalFolder(f.journal); err != nil {
+		return err
+	}
+	if err := w.consent(ctx, question(chosen)+w.identity(chosen)); err != nil {
 		return err
 	}
 	o := w.options()
+	o.Protected = w.protected
 	for _, name := range f.allow {
 		o.Allow = append(o.Allow, remediate.Allowance(name))
 	}
@@ -217,6 +224,37 @@ func (f *applyFlags) apply(ctx context.Context, w *writer, plan *remediate.Plan,
 		return remediate.Apply(ctx, o, plan, chosen)
 	})
 }
+
+// question is what a person is asked before changes are made.
+func question(changes []remediate.Change) string {
+	if changes[0].Kind == remediate.KindPurge {
+		return fmt.Sprintf("Delete %s for good?", plural(len(changes), "image", "images"))
+	}
+	return "Apply " + planSummary(changes, 0) + "?"
+}
+
+// identity says as whom the accounts are written to.
+func (w *writer) identity(changes []remediate.Change) string {
+	own, others := false, false
+	for i := range changes {
+		if w.session.Owns(changes[i].Account) {
+			own = true
+		} else {
+			others = true
+		}
+	}
+	var as []string
+	if others {
+		as = append(as, "as the role "+w.role())
+	}
+	if own {
+		as = append(as, "in "+w.session.Account+" as "+w.session.Caller)
+	}
+	return " It is done " + strings.Join(as, ", and ") + "."
+}
+
+// role is the name of the role that changes are made with.
+func (w *writer) role() string { return cmp.Or(w.fixRole, w.targetFlags.options.Roles.Name) }
 
 // writer writes to AWS, after asking, with a journal.
 type writer struct {
@@ -226,13 +264,23 @@ type writer struct {
 	session *awsapi.Session
 	budget  *awsapi.Budget
 	stats   awsapi.Stats
+	// protected is the pattern of tags that the configuration protects; nil where
+	// there is none to ask.
+	protected func(snapshot.Target, string) *regexp.Regexp
+}
+
+// protectedBy asks a configuration which tags are protected in a repository.
+func protectedBy(c *config.Config) func(snapshot.Target, string) *regexp.Regexp {
+	return func(t snapshot.Target, repository string) *regexp.Regexp {
+		return c.For(config.Resource{Account: t.Account, Region: t.Region, Repository: repository}).ProtectedTagsRegexp()
+	}
 }
 
 // open finds out whose credentials there are.
 func (w *writer) open(ctx context.Context, regions []string) error {
 	o := &w.targetFlags.options
 	roles := o.Roles
-	roles.Name = cmp.Or(w.fixRole, roles.Name)
+	roles.Name = w.role()
 	if err := roles.Check(); err != nil {
 		return err
 	}
@@ -258,6 +306,7 @@ func (w *writer) consent(ctx context.Context, question string) error {
 	}()
 	select {
 	case <-ctx.Done():
+		fmt.Fprintln(w.err, "\nNothing was changed.")
 		return ctx.Err()
 	case text := <-answer:
 		if text == "yes" {
@@ -291,11 +340,14 @@ func journalFolder(flag string) (string, error) {
 	return filepath.Join(home, ".local", "state", "ecraudit", "journal"), nil
 }
 
+// placesPerCall is how many repositories are worked on for each call at once.
+const placesPerCall = 2
+
 func (w *writer) options() remediate.Options {
 	o := &w.targetFlags.options
 	return remediate.Options{
 		Session: w.session, Budget: w.budget, Version: version, Now: w.clock(),
-		Places: o.Concurrency, Patience: o.Patience, MaxErrors: w.maxErrors,
+		Places: placesPerCall * o.Concurrency, Patience: o.Patience, MaxErrors: w.maxErrors,
 		ForcePolicy: w.forcePolicy, PreviewTimeout: w.previewTimeout,
 	}
 }
@@ -326,7 +378,7 @@ func (w *writer) write(ctx context.Context, o remediate.Options, changes, left i
 	summary, err := do(ctx, o)
 	stop()
 	if summary != nil {
-		showResults(w.streams, summary)
+		w.showResults(summary, left)
 	}
 	switch {
 	case err != nil:
@@ -338,22 +390,41 @@ func (w *writer) write(ctx context.Context, o remediate.Options, changes, left i
 }
 
 // showResults tells how changes ended, those that are not in place last.
-func showResults(s streams, summary *remediate.Summary) {
-	p := newSheet(s)
+func (w *writer) showResults(summary *remediate.Summary, left int) {
+	p := newSheet(w.streams)
 	p.gap()
 	for _, o := range remediate.Outcomes() {
 		for _, r := range sortedResults(summary.Results) {
 			if r.Outcome == o {
-				p.result(r)
+				p.result(summary.Kind, r)
 			}
 		}
 	}
 	p.gap()
 	p.say("", "", "%s", tallyText(summary.Tally))
-	if summary.Run != "" {
-		p.say("", "", "Journal: run %s. To take it back: ecraudit undo %s", summary.Run, summary.Run)
+	if left > 0 {
+		p.say("", "", "%s cannot be mended: see NOT MENDED above.", plural(left, "finding", "findings"))
 	}
-	_ = p.writeTo(s.out) // the exit code says the same
+	if summary.Run != "" {
+		p.say("", "", "Journal: run %s", summary.Run)
+	}
+	if summary.Wrote && summary.Kind != remediate.RunPurge {
+		p.say("", "", "To take it back:")
+		p.show("  " + w.undoLine(summary.Run) + "\n")
+	}
+	_ = p.writeTo(w.out) // the exit code says the same
+}
+
+// undoLine is the command that takes a run back.
+func (w *writer) undoLine(run string) string {
+	line := "ecraudit undo " + run
+	if role := w.role(); role != "" {
+		line += " --fix-role-name " + role
+	}
+	if w.journal != "" {
+		line += " --journal " + w.journal
+	}
+	return line
 }
 
 func sortedResults(results []remediate.Result) []remediate.Result {
@@ -364,8 +435,12 @@ func sortedResults(results []remediate.Result) []remediate.Result {
 	return sorted
 }
 
-func (p *sheet) result(r remediate.Result) {
-	p.say("", fmt.Sprintf("%-9s ", r.Outcome), "%s: %s: %s", r.Where(), r.Kind, strings.Join(r.Summary, "; "))
+func (p *sheet) result(of remediate.RunKind, r remediate.Result) {
+	deed := strings.Join(r.Summary, "; ")
+	if of == remediate.RunUndo {
+		deed = "take back: " + deed
+	}
+	p.say("", fmt.Sprintf("%-9s ", r.Outcome), "%s: %s: %s", r.Where(), r.Kind, deed)
 	if r.Reason != "" {
 		p.say("          ", "", "%s", r.Reason)
 	}

@@ -61,7 +61,7 @@ func newAudit(s streams) *cobra.Command {
 reports what the rules find. It only reads, unless --fix is given: then it plans
 what would mend the findings, shows it, asks, and applies it.
 
-` + exitCodes,
+` + exitCodes + fixExitCodes,
 		Example: `  ecraudit audit
   ecraudit audit --org --role-name ecraudit-reader --regions all
   ecraudit audit --org --role-name ecraudit-reader --regions all --fail-on high --format json -o report.json

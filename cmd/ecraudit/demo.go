@@ -135,6 +135,7 @@ func (f *demoFlags) serveDemo(ctx context.Context, s streams) error {
 		text += "export " + setting + "\n"
 	}
 	text += fmt.Sprintf("ecraudit demo --print-config > ecraudit.yaml\necraudit audit --org --role-name %s --regions %s\n", awssim.DemoRole, strings.Join(awssim.DemoRegions(), ","))
+	text += fmt.Sprintf("ecraudit plan --org --role-name %s --regions %s -o plan.json\necraudit apply plan.json --fix-role-name %s\n", awssim.DemoRole, strings.Join(awssim.DemoRegions(), ","), awssim.DemoFixRole)
 	if _, err := io.WriteString(s.out, text); err != nil {
 		return fmt.Errorf("telling where the simulated organization is: %w", err)
 	}

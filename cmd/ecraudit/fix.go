@@ -17,6 +17,13 @@ import (
 	"github.com/ecraudit/ecraudit/internal/report"
 )
 
+const fixExitCodes = `
+
+With --fix:
+  0  everything was applied, and nothing is left at or above --fail-on
+  2  changes are left, or findings at or above --fail-on that no change mends
+  3  as above`
+
 // fixFlags are those of an audit that mends what it finds.
 type fixFlags struct {
 	fix bool
@@ -99,7 +106,7 @@ func (f *auditFlags) applyAll(ctx context.Context, c *config.Config, plan *remed
 	if f.format != "table" && f.output == "" {
 		s.out = s.err // standard output has the report
 	}
-	w := &writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &f.targetFlags}
+	w := &writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &f.targetFlags, protected: protectedBy(c)}
 	if err := w.open(ctx, f.targetFlags.options.Regions); err != nil {
 		return 0, err
 	}

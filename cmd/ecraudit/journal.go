@@ -83,7 +83,7 @@ func showRuns(s streams, journal *remediate.Journal, format string) error {
 		return writeJSON(s.out, list)
 	}
 	p := newSheet(s)
-	if len(runs) == 0 {
+	if len(runs) == 0 && len(damaged) == 0 {
 		p.say("", "", "There are no runs.")
 	}
 	for _, r := range runs {
@@ -104,8 +104,15 @@ func runRemarks(r *remediate.Run) string {
 	if r.Undoes != "" {
 		remarks = append(remarks, "undid "+r.Undoes)
 	}
-	if r.UndoneBy != "" {
+	switch {
+	case r.UndoneBy == "":
+	case r.InForce() == 0:
 		remarks = append(remarks, "undone by "+r.UndoneBy)
+	default:
+		remarks = append(remarks, fmt.Sprintf("%s still in force after %s", plural(r.InForce(), "change is", "changes are"), r.UndoneBy))
+	}
+	if open := len(r.Unfinished()); open > 0 {
+		remarks = append(remarks, "it is not known how "+plural(open, "change", "changes")+" ended")
 	}
 	if !r.Ended {
 		remarks = append(remarks, "did not end: it crashed, or is still running")
@@ -130,7 +137,7 @@ func showRun(s streams, r *remediate.Run, format string) error {
 	}
 	p.gap()
 	for _, one := range sortedResults(r.Results) {
-		p.result(one)
+		p.result(r.Kind, one)
 	}
 	for _, one := range r.Unfinished() {
 		p.say("", "open      ", "%s: %s: %s: it is not known how this ended; ecraudit undo looks", one.Where(), one.Kind, joined(one.Summary))

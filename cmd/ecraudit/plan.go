@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -42,8 +43,12 @@ func (f *choiceFlags) addRepository(flags *pflag.FlagSet) {
 func (f *choiceFlags) filter(known []string) (remediate.Filter, error) {
 	filter := remediate.Filter{Rules: f.only, MaxRisk: remediate.Risk(f.maxRisk)}
 	for _, id := range f.only {
-		if err := oneOf("--only", id, known); err != nil {
-			return filter, fmt.Errorf("%w; ecraudit rules lists them", err)
+		if !slices.Contains(known, id) {
+			hint := "ecraudit rules lists them"
+			if nearest, ok := config.Nearest(id, known); ok {
+				hint = fmt.Sprintf("did you mean %q?", nearest)
+			}
+			return filter, fmt.Errorf("--only: there is no rule %q: %s", id, hint)
 		}
 	}
 	if f.maxRisk != "" {
@@ -168,7 +173,7 @@ func (f *planFlags) run(ctx context.Context, s streams) error {
 	case len(plan.Changes) > 0:
 		return exit(exitChanges)
 	case !summary.Complete && !f.allowIncomplete:
-		fmt.Fprintf(s.err, "ecraudit: the plan is incomplete: %s\n", plural(summary.Gaps, "document could not be read", "documents could not be read"))
+		fmt.Fprintf(s.err, "ecraudit: the plan is incomplete: something could not be read (%s); ecraudit audit says what and why\n", plural(summary.Gaps, "gap", "gaps"))
 		return exit(audit.ExitIncomplete)
 	}
 	return nil

@@ -17,8 +17,9 @@ func showPlan(s streams, plan *remediate.Plan) error {
 	p := newSheet(s)
 	p.say("", "", "Plan %s of %s, organization %s", shortDigest(plan.Digest), plan.Clock.Format("2006-01-02 15:04 UTC"), orUnknown(plan.Organization))
 	if !plan.Complete {
-		p.say("", "", "Not everything could be read: what is missing is not in the plan.")
+		p.say("", "", "Not everything could be read: what is missing is not in the plan. ecraudit audit says what and why.")
 	}
+	p.say("", "", "%s", planSummary(plan.Changes, len(plan.Left)))
 	p.changes(plan.Changes)
 	p.left(plan.Left)
 	p.gap()
@@ -144,9 +145,10 @@ func (p *sheet) difference(s remediate.Step) {
 	if s.Aspect == remediate.ImageTag || s.Aspect == remediate.StorageClass || s.Aspect == remediate.ImageScan || s.Aspect == remediate.ImageItself {
 		return // the summary says it all
 	}
-	from, to := stateText(s, s.From), stateText(s, s.To)
+	from, to := byElement(stateText(s, s.From)), byElement(stateText(s, s.To))
 	lines := slices.Collect(strings.Lines(udiff.Unified("now", "then", from, to)))
 	for i, line := range lines {
+		line, _, _ = strings.Cut(line, elementMark)
 		switch {
 		case i < 2 || strings.HasPrefix(line, `\ `): // names, and remarks on the end of lines
 		case strings.HasPrefix(line, "@@"):
@@ -154,9 +156,57 @@ func (p *sheet) difference(s remediate.Step) {
 				p.show("      :\n")
 			}
 		default:
-			p.show("      | " + line)
+			p.show("      | " + strings.TrimRight(line, "\n") + "\n")
 		}
 	}
+}
+
+// elementMark stands between a line and the statement or rule that it is of.
+const elementMark = "\x00"
+
+// byElement marks each line of a policy with the statement or rule that it is
+// of, so that a diff never takes a line of one for the same line of another.
+func byElement(text string) string {
+	var marked, element strings.Builder
+	key := ""
+	for line := range strings.Lines(text) {
+		body := strings.TrimRight(line, "\n")
+		switch {
+		case body == "    {":
+			key = ""
+			element.Reset()
+		case strings.HasPrefix(body, `      "Sid": `):
+			key = strings.TrimSuffix(body, ",")
+		}
+		if body == "    {" || element.Len() > 0 {
+			element.WriteString(body + "\n")
+		} else {
+			marked.WriteString(body + elementMark + "\n")
+		}
+		if body == "    }" || body == "    }," {
+			whole := element.String()
+			if key == "" {
+				key = withoutNumber(whole)
+			}
+			for inner := range strings.Lines(whole) {
+				marked.WriteString(strings.TrimRight(inner, "\n") + elementMark + key + "\n")
+			}
+			element.Reset()
+		}
+	}
+	marked.WriteString(element.String())
+	return strings.ReplaceAll(strings.ReplaceAll(marked.String(), "    },"+elementMark, "    }"+elementMark), "\n\n", "\n")
+}
+
+// withoutNumber is a lifecycle rule without its priority, as one line.
+func withoutNumber(rule string) string {
+	var kept []string
+	for line := range strings.Lines(rule) {
+		if !strings.Contains(line, `"rulePriority"`) && strings.TrimSpace(line) != "}," && strings.TrimSpace(line) != "}" {
+			kept = append(kept, strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(kept, " ")
 }
 
 // stateText writes a state for a diff: documents as indented JSON, with members
@@ -235,8 +285,9 @@ func (p *sheet) left(left []remediate.Left) {
 		}
 		p.say("  ", "- ", "%s%s: %s: %s", where, about, l.Rule, l.Reason)
 		steps := strings.Join(l.Steps, "\n")
-		if said[steps] {
-			continue // once is enough
+		if steps != "" && said[steps] {
+			p.say("      ", "", "The steps are those above.")
+			continue
 		}
 		said[steps] = true
 		for i, step := range l.Steps {

@@ -26,7 +26,8 @@ func newQuarantine(s streams) *cobra.Command {
 parked first under a tag ecraudit-quarantine-<day>-<digest>. These commands list
 what is parked, give an image its tags back, and delete what is parked for long.`,
 		Example: "  ecraudit quarantine list",
-		Args:    noArguments,
+		Args:    subcommand,
+		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
 	command.AddCommand(newQuarantineList(s), newQuarantineRestore(s), newQuarantinePurge(s))
 	return command
@@ -73,7 +74,11 @@ func (p *parkedSink) sort(journal *remediate.Journal) error {
 		return err
 	}
 	for i := range p.parked {
-		p.parked[i].Had = append([]string{}, taken[p.parked[i].Key()]...)
+		for _, tag := range taken[p.parked[i].Key()] {
+			if !slices.Contains(p.parked[i].Other, tag) {
+				p.parked[i].Had = append(p.parked[i].Had, tag)
+			}
+		}
 	}
 	slices.SortFunc(p.parked, func(a, b remediate.Parked) int {
 		return cmp.Or(a.Target.Compare(b.Target), cmp.Compare(a.Repository, b.Repository), cmp.Compare(a.Digest, b.Digest))
@@ -91,6 +96,13 @@ func newQuarantineList(s streams) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List the images that are parked",
+		Long: `Lists the images that are parked, as ecraudit quarantine restore takes them, with
+the tags that the journal says they had.
+
+Exit codes:
+  0  everything was read
+  1  usage or internal error
+  3  something could not be read`,
 		Example: `  ecraudit quarantine list --org --role-name ecraudit-reader --regions all
   ecraudit quarantine list --snapshot org.snapshot --format json`,
 		Args: noArguments,
@@ -159,8 +171,8 @@ func showParked(s streams, parked []remediate.Parked) error {
 	for i := range parked {
 		one := &parked[i]
 		bytes += one.SizeBytes
-		p.say("", "", "%s/%s@%s", one.Target, one.Repository, shortDigests([]string{one.Digest})[0])
-		p.say("  ", "", "parked on %s as %s, %s", one.ParkedOn.Format("2006-01-02"), strings.Join(one.Tags, ", "), sizeText(one.SizeBytes))
+		p.show(one.URI + ":" + one.Tags[0] + "\n")
+		p.say("  ", "", "parked on %s, %s", one.ParkedOn.Format("2006-01-02"), sizeText(one.SizeBytes))
 		if len(one.Had) > 0 {
 			p.say("  ", "", "had %s", tagList(one.Had))
 		}
@@ -270,7 +282,8 @@ func newQuarantinePurge(s streams) *cobra.Command {
 tag and were not pulled since. This is the only command that deletes images, and
 nothing brings them back.
 
-` + applyExitCodes,
+` + applyExitCodes + `
+  3  nothing is left, but something could not be read`,
 		Example: `  ecraudit quarantine purge --older-than 30d
   ecraudit quarantine purge --older-than 90d --org --role-name ecraudit-reader --fix-role-name ecraudit-fixer --regions all`,
 		Args: noArguments,
@@ -295,7 +308,8 @@ nothing brings them back.
 			if err := w.open(command.Context(), planRegions(plan.Changes)); err != nil {
 				return err
 			}
-			return errors.Join(f.applyFlags.apply(command.Context(), w, plan, remediate.Filter{}), sink.complain(s))
+			notRead := sink.complain(s)
+			return cmp.Or(f.applyFlags.apply(command.Context(), w, plan, remediate.Filter{}), notRead)
 		},
 	}
 	flags := command.Flags()

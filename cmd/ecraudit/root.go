@@ -91,7 +91,7 @@ mend what it finds (--fix, apply).
 
 Without a command it audits the account and region of the ambient credentials.
 
-` + exitCodes,
+` + exitCodes + fixExitCodes,
 		Example: audit.Example,
 		Args:    noArguments,
 		RunE:    audit.RunE,

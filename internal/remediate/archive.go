@@ -74,7 +74,14 @@ func guardArchive(ctx context.Context, at *place, c *Change) error {
 	if image == nil {
 		return errImageGone
 	}
+	protected, err := at.protects(c.Image.Protected)
+	if err != nil {
+		return err
+	}
 	for _, tag := range withoutOurs(image.ImageTags) {
+		if protected(tag) {
+			return refuse("", "the tag %s is protected", tag)
+		}
 		if !slices.Contains(c.Image.Tags, tag) {
 			return drifted("the image has the tag %s now: somebody gave it since", tag)
 		}

@@ -54,6 +54,7 @@ func BenchmarkApply(b *testing.B) {
 		j := newJournal(b)
 		w.server.Faults().Add(awssim.Fault{Kind: awssim.Latency, Delay: benchLatency})
 		o := w.options(j, benchConcurrency)
+		o.MaxErrors, o.Places = 10, 2*benchConcurrency // as the command line has them
 		w.server.ResetCalls()
 		b.StartTimer()
 		began := time.Now()

@@ -177,6 +177,7 @@ type runLog struct {
 	pending bytes.Buffer
 	batch   *batch
 	syncing bool
+	intents int
 	failed  error // the first error; nothing is written after it
 }
 
@@ -231,6 +232,9 @@ func (l *runLog) add(r record) error {
 	text, err := encodeLine(r)
 	if err != nil {
 		return err
+	}
+	if r.Intent != nil {
+		l.intents++
 	}
 	l.sum = chain(l.sum, text)
 	l.pending.Write(line{text, l.sum}.encode())
@@ -294,9 +298,10 @@ type Run struct {
 	Tally    Tally
 	Ended    bool   // false when it was interrupted, or is still running
 	Torn     bool   // the last line is incomplete: it was being written at a crash
-	UndoneBy string // the run that undid it; empty when none did
+	UndoneBy string // the newest run that undid it, or some of it; empty when none did
 
 	intents []intent
+	inForce map[string]bool // by change; only known to [Journal.Runs]
 }
 
 // Wrote reports whether the run may have written to AWS.
@@ -324,7 +329,11 @@ func (j *Journal) Read(id string) (*Run, error) {
 	if !runForm.MatchString(id) {
 		return nil, fmt.Errorf("%q is not the id of a run: ecraudit journal lists them", id)
 	}
-	file, err := os.Open(filepath.Join(j.dir, id+runSuffix))
+	path := filepath.Join(j.dir, id+runSuffix)
+	if info, err := os.Lstat(path); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is no regular file: take it out of the journal", path)
+	}
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("the journal %s has no run %s: ecraudit journal lists them", j.dir, id)
 	}
@@ -332,7 +341,11 @@ func (j *Journal) Read(id string) (*Run, error) {
 		return nil, fmt.Errorf("reading the journal %s: %w", j.dir, snapshot.Cause(err))
 	}
 	defer file.Close()
-	return readRun(file, filepath.Join(j.dir, id+runSuffix))
+	run, err := readRun(file, path)
+	if err == nil && run.ID != id {
+		return nil, fmt.Errorf("%s is a copy of the run %s: take it out of the journal", path, run.ID)
+	}
+	return run, err
 }
 
 func readRun(r io.Reader, path string) (*Run, error) {
@@ -411,27 +424,65 @@ func (j *Journal) Runs() (runs []*Run, damaged []error, err error) {
 		runs = append(runs, run)
 	}
 	slices.SortFunc(runs, func(a, b *Run) int { return cmp.Or(b.At.Compare(a.At), cmp.Compare(b.ID, a.ID)) })
-	byID := map[string]*Run{}
-	for _, run := range runs {
-		byID[run.ID] = run
-	}
-	for _, run := range slices.Backward(runs) {
-		if undone := byID[run.Undoes]; undone != nil && run.Wrote() {
-			undone.UndoneBy = run.ID
-		}
-	}
+	settle(runs)
 	return runs, damaged, nil
 }
 
-// Last is the newest run that can be undone: one that wrote, is no undo itself
-// and was not undone.
+// settle finds out, from the oldest run to the newest, which changes of each run
+// are in force: an undo takes back what it applied or found taken back already,
+// and an undo of that undo puts it in force again.
+func settle(newestFirst []*Run) {
+	byID := map[string]*Run{}
+	for _, run := range slices.Backward(newestFirst) {
+		byID[run.ID] = run
+		run.inForce = map[string]bool{}
+		for _, i := range run.intents {
+			run.inForce[i.Change] = run.Kind != RunUndo
+		}
+		first, undone := run.first(byID)
+		if first == nil || run.Kind != RunUndo {
+			continue
+		}
+		for _, r := range run.Results {
+			if _, wrote := first.inForce[r.Change]; wrote && (r.Outcome == Applied || r.Outcome == Already) {
+				first.inForce[r.Change] = !undone
+			}
+		}
+		first.UndoneBy = ""
+		if undone {
+			first.UndoneBy = run.ID
+		}
+	}
+}
+
+// first is the run at the beginning of a chain of undos, and whether the run
+// takes it back rather than puts it in force again.
+func (r *Run) first(byID map[string]*Run) (first *Run, undone bool) {
+	for first = r; first != nil && first.Kind == RunUndo; first = byID[first.Undoes] {
+		undone = !undone
+	}
+	return first, undone
+}
+
+// InForce is how many changes of the run were not taken back.
+func (r *Run) InForce() (n int) {
+	for _, is := range r.inForce {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
+// Last is the newest run of which something can be undone: one that is no undo
+// itself, and of which some changes are in force.
 func (j *Journal) Last() (*Run, error) {
 	runs, damaged, err := j.Runs()
 	if err != nil {
 		return nil, err
 	}
 	for _, run := range runs {
-		if run.Kind != RunUndo && run.Kind != RunPurge && run.UndoneBy == "" && run.Wrote() {
+		if run.Kind != RunUndo && run.Kind != RunPurge && run.InForce() > 0 {
 			return run, nil
 		}
 	}

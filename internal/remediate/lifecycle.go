@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,9 +123,9 @@ func (o Options) mayExpire(ctx context.Context, at *place, expected *Expiry, exp
 	if err != nil {
 		return err
 	}
-	protected, err := regexp.Compile(expected.Protected)
+	protected, err := at.protects(expected.Protected)
 	if err != nil {
-		return fmt.Errorf("the pattern of protected tags: %w", err)
+		return err
 	}
 	since := o.Now.AddDate(0, 0, -expected.RecentDays)
 	for _, digest := range expiring {
@@ -134,7 +133,7 @@ func (o Options) mayExpire(ctx context.Context, at *place, expected *Expiry, exp
 		if _, planned := slices.BinarySearch(expected.Images, digest); !planned {
 			more = append(more, digest)
 		}
-		if there && slices.ContainsFunc(image.ImageTags, protected.MatchString) {
+		if there && slices.ContainsFunc(image.ImageTags, protected) {
 			releases = append(releases, digest)
 		}
 		if there && aws.ToTime(image.LastRecordedPullTime).After(since) {

@@ -3,6 +3,7 @@ package remediate
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ type place struct {
 	ecr         *ecr.Client
 	forcePolicy bool // a policy may lock the caller out
 	today       time.Time
+	protected   *regexp.Regexp // tags that are protected now, beside those of the plan; may be nil
 	manifests   map[string]*Manifest
 }
 
@@ -49,6 +51,18 @@ func explained(operation string, err error) error {
 		return fmt.Errorf("access denied; the role needs %s: %w", permission, err)
 	}
 	return err
+}
+
+// protects returns the test for tags that are protected: by the pattern of the
+// plan, or by the configuration as it is now.
+func (p *place) protects(pattern string) (func(tag string) bool, error) {
+	planned, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil, fmt.Errorf("the pattern of protected tags: %w", err)
+	}
+	return func(tag string) bool {
+		return pattern != "" && planned.MatchString(tag) || p.protected != nil && p.protected.MatchString(tag)
+	}, nil
 }
 
 // name is the repository as the SDK wants it.

@@ -244,7 +244,7 @@ func ReadPlan(r io.Reader, name string) (*Plan, error) {
 		Schema string `json:"schema"`
 	}
 	if err := json.Unmarshal(text, &head); err != nil {
-		return nil, fmt.Errorf("%s is not a plan: %w; make one with: ecraudit plan -o FILE", name, err)
+		return nil, fmt.Errorf("%s is not a plan, but something else or a part of one; make one with: ecraudit plan -o FILE", name)
 	}
 	if head.Schema != Schema {
 		return nil, fmt.Errorf("%s is not a plan of this version: its schema is %q, not %q; make one with: ecraudit plan -o FILE", name, head.Schema, Schema)
@@ -253,12 +253,48 @@ func ReadPlan(r io.Reader, name string) (*Plan, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&p); err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", name, errAltered, err)
+		return nil, fmt.Errorf("%s: %w: %w; make it again with: ecraudit plan -o FILE", name, errAltered, err)
+	}
+	if key, twice := repeatedKey(json.NewDecoder(bytes.NewReader(text))); twice {
+		return nil, fmt.Errorf("%s: %w: it has %q twice in one place; make it again with: ecraudit plan -o FILE", name, errAltered, key)
 	}
 	if p.digest() != p.Digest {
 		return nil, fmt.Errorf("%s: %w: its content does not have the digest that it names; make it again with: ecraudit plan -o FILE", name, errAltered)
 	}
 	return &p, nil
+}
+
+// repeatedKey finds a key that an object has twice, of which a reader may see
+// another one than the program.
+func repeatedKey(d *json.Decoder) (key string, found bool) {
+	token, err := d.Token()
+	if err != nil {
+		return "", false
+	}
+	switch token {
+	case json.Delim('{'):
+		seen := map[string]bool{}
+		for d.More() {
+			token, err := d.Token()
+			key, isKey := token.(string)
+			if err != nil || !isKey || seen[key] {
+				return key, err == nil
+			}
+			seen[key] = true
+			if key, found := repeatedKey(d); found {
+				return key, true
+			}
+		}
+		_, _ = d.Token() // the text was decoded before
+	case json.Delim('['):
+		for d.More() {
+			if key, found := repeatedKey(d); found {
+				return key, true
+			}
+		}
+		_, _ = d.Token()
+	}
+	return "", false
 }
 
 var errAltered = errors.New("the plan was altered after it was made")

@@ -81,6 +81,7 @@ type Parked struct {
 	snapshot.Target
 	AccountName  string    `json:"account_name,omitempty"`
 	Repository   string    `json:"repository"`
+	URI          string    `json:"uri"` // of the repository
 	Digest       string    `json:"digest"`
 	Tags         []string  `json:"tags"`  // quarantine tags
 	Other        []string  `json:"other"` // other tags, which somebody gave it since
@@ -96,7 +97,7 @@ func ParkedIn(reg *snapshot.Registry, r *snapshot.Repository) (found []Parked) {
 	for i := range r.Images {
 		image := &r.Images[i]
 		p := Parked{
-			Target: r.Target, Repository: r.Name, Digest: image.Digest, Tags: []string{}, Other: []string{}, Had: []string{},
+			Target: r.Target, Repository: r.Name, URI: r.URI, Digest: image.Digest, Tags: []string{}, Other: []string{}, Had: []string{},
 			SizeBytes: image.SizeBytes, LastPulledAt: image.LastPulledAt, PushedAt: image.PushedAt,
 		}
 		if reg != nil {
@@ -137,6 +138,10 @@ func (j *Journal) TakenTags() (map[ImageKey][]string, error) {
 	}
 	taken := map[ImageKey][]string{}
 	for _, run := range slices.Backward(runs) {
+		applied := map[string]bool{}
+		for _, r := range run.Results {
+			applied[r.Change] = r.Outcome == Applied
+		}
 		for _, i := range run.intents {
 			if i.Step.Aspect != ImageTag || isQuarantineTag(i.Step.Name) {
 				continue
@@ -145,7 +150,7 @@ func (j *Journal) TakenTags() (map[ImageKey][]string, error) {
 				key := ImageKey{i.Target, i.Repository, from.Digest}
 				taken[key] = sorted(append(taken[key], i.Step.Name))
 			}
-			if to := i.Step.To.Image; to != nil {
+			if to := i.Step.To.Image; to != nil && applied[i.Change] {
 				key := ImageKey{i.Target, i.Repository, to.Digest}
 				taken[key] = slices.DeleteFunc(taken[key], func(tag string) bool { return tag == i.Step.Name })
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"sync"
 	"time"
 
@@ -23,10 +24,16 @@ type Options struct {
 	Now     time.Time
 
 	// Places is how many repositories are worked on at once. Changes of one
-	// repository are carried out one after the other.
+	// repository are carried out one after the other, and some of the time wait
+	// for the journal, so there should be more places than calls at once.
 	Places    int
 	Patience  time.Duration // how long a write that only fails is repeated
 	MaxErrors int           // failed changes after which no other is started; 0 is no limit
+
+	// Protected is the pattern of tags that are protected in a repository by the
+	// configuration as it is now, beside those that were when the plan was made;
+	// nil for none.
+	Protected func(target snapshot.Target, repository string) *regexp.Regexp
 
 	ForcePolicy    bool          // put a policy that locks the caller out
 	Allow          []Allowance   // what lifecycle policies may expire all the same
@@ -40,6 +47,8 @@ type Options struct {
 // Summary is how a run ended.
 type Summary struct {
 	Run     string // its id in the journal; empty when nothing was to be done
+	Kind    RunKind
+	Wrote   bool // it may have written to AWS
 	Results []Result
 	Tally   Tally
 }
@@ -62,10 +71,12 @@ type runner struct {
 	log         *runLog
 	connections *connections
 
-	mu      sync.Mutex
-	results []Result
-	tally   Tally
-	broken  error // the journal cannot be written: nothing more is started
+	mu       sync.Mutex
+	ended    *sync.Cond // tells that a change has ended
+	underWay int        // changes that were started and have not ended
+	results  []Result
+	tally    Tally
+	broken   error // the journal cannot be written: nothing more is started
 }
 
 // run carries out jobs with a journal. When ctx ends, what is under way is
@@ -82,6 +93,7 @@ func (o Options) run(ctx context.Context, head RunHead, jobs []job) (*Summary, e
 	}
 	defer func() { _ = log.close() }() // what counts was synced
 	r := &runner{Options: o, log: log, connections: newConnections(o.Session, o.Budget)}
+	r.ended = sync.NewCond(&r.mu)
 	var group errgroup.Group
 	group.SetLimit(o.Places)
 	for _, jobs := range byRepository(jobs) {
@@ -96,7 +108,7 @@ func (o Options) run(ctx context.Context, head RunHead, jobs []job) (*Summary, e
 	if r.broken == nil {
 		r.broken = log.write(record{End: &r.tally})
 	}
-	return &Summary{Run: log.head.ID, Results: r.results, Tally: r.tally}, r.broken
+	return &Summary{Run: log.head.ID, Kind: head.Kind, Wrote: log.intents > 0, Results: r.results, Tally: r.tally}, r.broken
 }
 
 // byRepository puts the jobs of one repository together, in their order.
@@ -122,7 +134,8 @@ func byRepository(jobs []job) [][]job {
 
 // do carries out a job and tells how it ended.
 func (r *runner) do(ctx context.Context, j *job) {
-	if why := r.stopped(ctx); why != "" {
+	why := r.begin(ctx)
+	if why != "" {
 		j.Outcome, j.Reason = NotTried, why
 	} else {
 		r.attempt(context.WithoutCancel(ctx), j)
@@ -130,6 +143,10 @@ func (r *runner) do(ctx context.Context, j *job) {
 	err := r.log.note(record{Result: &j.Result})
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	defer r.ended.Broadcast()
+	if why == "" {
+		r.underWay--
+	}
 	if err != nil && r.broken == nil {
 		r.broken = err
 	}
@@ -140,10 +157,30 @@ func (r *runner) do(ctx context.Context, j *job) {
 	}
 }
 
-// stopped says why no other change is started; empty when one is.
-func (r *runner) stopped(ctx context.Context) string {
+// trust is how many more changes may be under way for each that succeeded.
+const trust = 4
+
+// begin waits until a change may be started, and says why it is not; empty when
+// it is. Of changes that are under way all may fail, so at first there are no
+// more of them than may fail, and more with each that succeeds.
+func (r *runner) begin(ctx context.Context) (why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for {
+		if why := r.stopped(ctx); why != "" {
+			return why
+		}
+		if r.MaxErrors == 0 || r.underWay < r.MaxErrors-r.tally[Failed]+trust*(r.tally[Applied]+r.tally[Already]) {
+			r.underWay++
+			return ""
+		}
+		r.ended.Wait()
+	}
+}
+
+// stopped says why no other change is started; empty when one is. The lock must
+// be held.
+func (r *runner) stopped(ctx context.Context) string {
 	switch {
 	case r.broken != nil:
 		return "the journal could not be written: " + r.broken.Error()
@@ -164,6 +201,9 @@ func (r *runner) attempt(ctx context.Context, j *job) {
 		return
 	}
 	at.forcePolicy, at.today = r.ForcePolicy, r.Now
+	if r.Protected != nil {
+		at.protected = r.Protected(j.Target, j.Repository)
+	}
 	if j.guard != nil {
 		if err := j.guard(ctx, at, j); err != nil {
 			j.Outcome, j.Reason = outcome(err)

@@ -2,8 +2,6 @@ package remediate
 
 import (
 	"context"
-	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -138,12 +136,12 @@ func guardUntag(ctx context.Context, at *place, c *Change, j *job) error {
 			parked = true
 		}
 	}
-	protected, err := regexp.Compile(c.Image.Protected)
+	protected, err := at.protects(c.Image.Protected)
 	if err != nil {
-		return fmt.Errorf("the pattern of protected tags: %w", err)
+		return err
 	}
 	for _, tag := range removed {
-		if c.Image.Protected != "" && protected.MatchString(tag) {
+		if protected(tag) {
 			return refuse("", "the tag %s is protected", tag)
 		}
 	}
@@ -214,7 +212,7 @@ func keepsParked(policy, tag string) error {
 	if policy == "" {
 		return nil
 	}
-	const remedy = "put a rule before it that keeps tags which begin with " + quarantinePrefix + ", or take the tag off by hand"
+	const remedy = "put a rule before it that keeps tags which begin with " + quarantinePrefix + ""
 	parsed, err := lifecycle.Parse(policy)
 	if err != nil {
 		return refuse("repair the policy first", "the lifecycle policy is not understood, so it cannot be told whether the image would stay when it is parked")
