@@ -233,6 +233,26 @@ func question(changes []remediate.Change) string {
 	return "Apply " + planSummary(changes, 0) + "?"
 }
 
+// writer writes to AWS, after asking, with a journal.
+type writer struct {
+	streams
+	*writeFlags
+	*targetFlags
+	session *awsapi.Session
+	budget  *awsapi.Budget
+	stats   awsapi.Stats
+	// protected is the pattern of tags that the configuration protects; nil where
+	// there is none to ask.
+	protected func(snapshot.Target, string) *regexp.Regexp
+}
+
+// protectedBy asks a configuration which tags are protected in a repository.
+func protectedBy(c *config.Config) func(snapshot.Target, string) *regexp.Regexp {
+	return func(t snapshot.Target, repository string) *regexp.Regexp {
+		return c.For(config.Resource{Account: t.Account, Region: t.Region, Repository: repository}).ProtectedTagsRegexp()
+	}
+}
+
 // identity says as whom the accounts are written to.
 func (w *writer) identity(changes []remediate.Change) string {
 	own, others := false, false
@@ -255,26 +275,6 @@ func (w *writer) identity(changes []remediate.Change) string {
 
 // role is the name of the role that changes are made with.
 func (w *writer) role() string { return cmp.Or(w.fixRole, w.targetFlags.options.Roles.Name) }
-
-// writer writes to AWS, after asking, with a journal.
-type writer struct {
-	streams
-	*writeFlags
-	*targetFlags
-	session *awsapi.Session
-	budget  *awsapi.Budget
-	stats   awsapi.Stats
-	// protected is the pattern of tags that the configuration protects; nil where
-	// there is none to ask.
-	protected func(snapshot.Target, string) *regexp.Regexp
-}
-
-// protectedBy asks a configuration which tags are protected in a repository.
-func protectedBy(c *config.Config) func(snapshot.Target, string) *regexp.Regexp {
-	return func(t snapshot.Target, repository string) *regexp.Regexp {
-		return c.For(config.Resource{Account: t.Account, Region: t.Region, Repository: repository}).ProtectedTagsRegexp()
-	}
-}
 
 // open finds out whose credentials there are.
 func (w *writer) open(ctx context.Context, regions []string) error {
