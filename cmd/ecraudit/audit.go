@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"strconv"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"github.com/ecraudit/ecraudit/internal/audit"
 	"github.com/ecraudit/ecraudit/internal/collect"
@@ -30,23 +27,19 @@ type auditFlags struct {
 
 // reportFlags say how results are shown and when they fail.
 type reportFlags struct {
-	format          string
-	output          string
-	all             bool
+	outputFlags
 	failOn          string
 	allowIncomplete bool
 }
 
 func (f *reportFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.format, "format", "table", "`FORMAT` of the report: table, json or ndjson")
-	flags.StringVarP(&f.output, "output", "o", "", "`FILE` to write the report to, instead of standard output")
-	flags.BoolVar(&f.all, "all", false, "list every image finding in the table")
+	f.outputFlags.add(flags)
 	flags.StringVar(&f.failOn, "fail-on", "high", "lowest `SEVERITY` that makes the exit code 2: critical, high, medium, low, info or none")
 	flags.BoolVar(&f.allowIncomplete, "allow-incomplete", false, "exit with 0 even when something could not be read or decided")
 }
 
 func (f *reportFlags) check() error {
-	if err := oneOf("--format", f.format, report.Formats()); err != nil {
+	if err := f.outputFlags.check(); err != nil {
 		return err
 	}
 	return oneOf("--fail-on", f.failOn, failOnNames())
@@ -188,11 +181,11 @@ func covers(header snapshot.Header, needs snapshot.Needs, path string) error {
 
 // judge runs an audit from any source and writes its report.
 func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s streams, source func(*audit.Audit) error) (code int, err error) {
-	out, err := openOutput(f.output, s.out)
+	to, err := f.open(s)
 	if err != nil {
 		return 0, err
 	}
-	defer out.Abort()
+	defer to.abort()
 	a, err := audit.New(engine)
 	if err != nil {
 		return 0, err
@@ -203,61 +196,12 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 	if sourceErr != nil && !interrupted {
 		return 0, sourceErr
 	}
-	return f.report(ctx, a, out, s, interrupted, func(h report.Handler) report.Handler { return h })
+	return f.report(ctx, a, to, to.handler(), interrupted)
 }
 
-// report writes the report of an audit to a handler that may be wrapped.
-func (f *reportFlags) report(ctx context.Context, a *audit.Audit, out output, s streams, interrupted bool, wrap func(report.Handler) report.Handler) (code int, err error) {
-	handler, err := report.New(f.format, out, f.tableOptions(s.out))
-	if err != nil {
-		return 0, err
-	}
-	defer report.Close(handler)
+// report tells an audit to a handler, and has the reports appear that are whole.
+func (f *reportFlags) report(ctx context.Context, a *audit.Audit, to destinations, handler report.Handler, interrupted bool) (code int, err error) {
 	options := audit.Options{Version: version, FailOn: f.failOn, AllowIncomplete: f.allowIncomplete}
-	code, err = a.Finish(context.WithoutCancel(ctx), wrap(handler), options, interrupted)
-	if err != nil {
-		return 0, err
-	}
-	return code, out.Commit()
-}
-
-// output is where a report goes: a file that appears when it is whole, or a
-// stream.
-type output interface {
-	io.Writer
-	Commit() error
-	Abort()
-}
-
-type stream struct{ io.Writer }
-
-func (stream) Commit() error { return nil }
-func (stream) Abort()        {}
-
-func openOutput(path string, stdout io.Writer) (output, error) {
-	if path == "" || path == "-" {
-		return stream{stdout}, nil
-	}
-	file, err := report.Create(path)
-	if err != nil {
-		return nil, err
-	}
-	return file, nil
-}
-
-// tableOptions fit the table to the terminal it is shown on.
-func (f *reportFlags) tableOptions(stdout io.Writer) report.Options {
-	o := report.Options{All: f.all}
-	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil {
-		o.Width = columns
-	}
-	file, ok := stdout.(*os.File)
-	if !ok || f.output != "" || !term.IsTerminal(int(file.Fd())) {
-		return o
-	}
-	if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
-		o.Width = columns
-	}
-	o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-	return o
+	code, err = a.Finish(context.WithoutCancel(ctx), handler, options, interrupted)
+	return code, errors.Join(err, to.commit())
 }

@@ -121,7 +121,7 @@ func (f *costFlags) run(ctx context.Context, s streams) error {
 	}
 	shown := costReport{
 		Result: result, by: cost.By(f.by), at: at, gaps: sink.unread.sorted(),
-		targets: slices.SortedFunc(maps.Keys(sink.targets), snapshot.Target.Compare), width: (&reportFlags{}).tableOptions(s.out).Width,
+		targets: slices.SortedFunc(maps.Keys(sink.targets), snapshot.Target.Compare), width: (&outputFlags{}).options("-", s.out).Width,
 	}
 	if err := shown.write(f.format, s); err != nil {
 		return fmt.Errorf("showing the costs: %w", err)

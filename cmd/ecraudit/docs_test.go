@@ -202,9 +202,11 @@ const (
 func (w *world) prepared(args []string) []string {
 	w.t.Helper()
 	line := strings.Join(args, " ")
-	_, missing := os.Stat(filepath.Join(w.dir, "plan.json"))
-	if strings.Contains(line, " plan.json") && !strings.Contains(line, "-o plan.json") && missing != nil {
+	if w.takes(line, "plan.json") {
 		w.works("plan -o plan.json" + orgFlags)
+	}
+	if w.takes(line, "report.json") {
+		w.works("audit -o report.json" + orgFlags)
 	}
 	if strings.Contains(line, someRun) || strings.HasSuffix(line, "undo --last") || strings.Contains(line, "quarantine restore") {
 		w.works("audit --fix --yes --only tag-retention --regions us-east-1")
@@ -223,6 +225,12 @@ func (w *world) prepared(args []string) []string {
 		args = replaced(args, someAgain, parked+"@"+images[0].Digest)
 	}
 	return replaced(args, someRun, run)
+}
+
+// takes reports whether a line reads a file that is not there.
+func (w *world) takes(line, file string) bool {
+	_, missing := os.Stat(filepath.Join(w.dir, file))
+	return missing != nil && strings.Contains(line, " "+file) && !strings.Contains(line, "-o "+file)
 }
 
 func replaced(args []string, from, to string) []string {

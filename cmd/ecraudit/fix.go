@@ -66,11 +66,11 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 	if !f.yes && !s.asks {
 		return 0, errors.New("--fix: nothing was changed: there is no terminal to ask at; --yes goes on without asking")
 	}
-	out, err := openOutput(f.output, s.out)
+	to, err := f.open(s)
 	if err != nil {
 		return 0, err
 	}
-	defer out.Abort()
+	defer to.abort()
 	a, err := audit.New(engine)
 	if err != nil {
 		return 0, err
@@ -90,22 +90,19 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 	if err != nil {
 		return 0, err
 	}
-	unmended := &unmended{planned: plannedFindings(plan), failOn: f.failOn}
-	code, err := f.report(ctx, a, out, s, false, func(h report.Handler) report.Handler {
-		unmended.Handler = h
-		return unmended
-	})
+	unmended := &unmended{Handler: to.handler(), planned: plannedFindings(plan), failOn: f.failOn}
+	code, err := f.report(ctx, a, to, unmended, false)
 	if err != nil {
 		return 0, err
+	}
+	if to.onStdout() {
+		s.out = s.err // standard output has a report for programs
 	}
 	return f.applyAll(ctx, c, plan, filter, s, code, unmended.count)
 }
 
 // applyAll applies the plan of an audit, and returns how all of it ended.
 func (f *auditFlags) applyAll(ctx context.Context, c *config.Config, plan *remediate.Plan, filter remediate.Filter, s streams, audited, unmended int) (int, error) {
-	if f.format != "table" && f.output == "" {
-		s.out = s.err // standard output has the report
-	}
 	w := &writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &f.targetFlags, protected: protectedBy(c)}
 	if err := w.open(ctx, f.targetFlags.options.Regions); err != nil {
 		return 0, err

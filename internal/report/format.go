@@ -16,17 +16,18 @@ type Options struct {
 
 // A format is one way to write a report.
 type format struct {
-	name string
-	open func(io.Writer, Options) Handler
+	name       string
+	extensions []string // of the files that are usually in it
+	open       func(io.Writer, Options) Handler
 }
 
 // formats is the one list of formats: New, help, completion and error
 // messages all read it.
 func formats() []format {
 	return []format{
-		{"table", func(w io.Writer, o Options) Handler { return newTable(w, o) }},
-		{"json", func(w io.Writer, _ Options) Handler { return newJSON(w) }},
-		{"ndjson", func(w io.Writer, _ Options) Handler { return newNDJSON(w) }},
+		{"table", []string{".txt"}, func(w io.Writer, o Options) Handler { return newTable(w, o) }},
+		{"json", []string{".json"}, func(w io.Writer, _ Options) Handler { return newJSON(w) }},
+		{"ndjson", []string{".ndjson", ".jsonl"}, func(w io.Writer, _ Options) Handler { return newNDJSON(w) }},
 	}
 }
 
@@ -37,6 +38,19 @@ func Formats() []string {
 		names = append(names, f.name)
 	}
 	return names
+}
+
+// FormatOf is the format that a file's name tells by how it ends.
+func FormatOf(name string) (format string, known bool) {
+	longest := 0
+	for _, f := range formats() {
+		for _, extension := range f.extensions {
+			if len(extension) > longest && strings.HasSuffix(strings.ToLower(name), extension) {
+				format, longest = f.name, len(extension)
+			}
+		}
+	}
+	return format, longest > 0
 }
 
 // New returns the handler that writes a run to w in the named format. Writes
