@@ -22,8 +22,10 @@ func showPlan(s streams, plan *remediate.Plan) error {
 	p.say("", "", "%s", planSummary(plan.Changes, len(plan.Left)))
 	p.changes(plan.Changes)
 	p.left(plan.Left)
-	p.gap()
-	p.say("", "", "%s", planSummary(plan.Changes, len(plan.Left)))
+	if len(plan.Changes)+len(plan.Left) > 0 {
+		p.gap()
+		p.say("", "", "%s", planSummary(plan.Changes, len(plan.Left)))
+	}
 	if plan.NotChosen > 0 {
 		p.say("", "", "Not chosen: %s of a higher risk.", plural(plan.NotChosen, "change", "changes"))
 	}
@@ -42,18 +44,27 @@ func planSummary(changes []remediate.Change, left int) string {
 	if len(changes) == 0 && left == 0 {
 		return "Nothing is to be changed."
 	}
-	repositories, accounts, risks := map[string]bool{}, map[string]bool{}, map[remediate.Risk]int{}
+	repositories, registries, accounts, risks := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[remediate.Risk]int{}
 	for i := range changes {
 		c := &changes[i]
 		accounts[c.Account] = true
 		risks[c.Risk]++
 		if c.Repository != "" {
 			repositories[c.Where()] = true
+		} else {
+			registries[c.Where()] = true
 		}
 	}
 	text := plural(len(changes), "change", "changes")
 	if len(changes) > 0 {
-		text += fmt.Sprintf(" in %s of %s", plural(len(repositories), "repository", "repositories"), plural(len(accounts), "account", "accounts"))
+		var places []string
+		if n := len(repositories); n > 0 {
+			places = append(places, plural(n, "repository", "repositories"))
+		}
+		if n := len(registries); n > 0 {
+			places = append(places, plural(n, "registry", "registries"))
+		}
+		text += fmt.Sprintf(" in %s of %s", strings.Join(places, " and "), plural(len(accounts), "account", "accounts"))
 		var parts []string
 		for _, r := range []struct {
 			risk  remediate.Risk
