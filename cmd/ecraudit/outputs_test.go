@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecraudit/ecraudit/internal/report"
 )
 
 func fileText(t *testing.T, path string) string {
@@ -28,14 +30,18 @@ func TestSeveralOutputs(t *testing.T) {
 		t.Fatalf("exit code %d: %s", r.code, r.err)
 	}
 	const audit = "audit --snapshot org.snapshot"
-	r := w.run(audit + " -o report.json -o report.ndjson -o table=findings -o -")
+	line := audit + " -o report.json -o report.ndjson -o -"
+	for _, format := range report.Formats() {
+		line += " -o " + format + "=of." + format
+	}
+	r := w.run(line)
 	if r.code != 2 {
 		t.Fatalf("exit code %d: %s", r.code, r.err)
 	}
-	for format, path := range map[string]string{"json": "report.json", "ndjson": "report.ndjson", "table": "findings"} {
+	for _, format := range report.Formats() {
 		alone := w.run(audit + " --format " + format)
-		if diff := cmp.Diff(alone.out, fileText(t, path)); diff != "" {
-			t.Errorf("%s differs from that of a run of its own:\n%s", path, diff)
+		if diff := cmp.Diff(alone.out, fileText(t, "of."+format)); diff != "" {
+			t.Errorf("%s differs from that of a run of its own:\n%s", format, diff)
 		}
 		for _, saved := range []string{"report.json", "report.ndjson"} {
 			turned := w.run("report " + saved + " --format " + format)
@@ -47,7 +53,7 @@ func TestSeveralOutputs(t *testing.T) {
 			}
 		}
 	}
-	if r.out != fileText(t, "findings") {
+	if r.out != fileText(t, "of.table") {
 		t.Error("the table on standard output is another than that of the file")
 	}
 }

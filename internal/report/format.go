@@ -28,6 +28,14 @@ func formats() []format {
 		{"table", []string{".txt"}, func(w io.Writer, o Options) Handler { return newTable(w, o) }},
 		{"json", []string{".json"}, func(w io.Writer, _ Options) Handler { return newJSON(w) }},
 		{"ndjson", []string{".ndjson", ".jsonl"}, func(w io.Writer, _ Options) Handler { return newNDJSON(w) }},
+		{"sarif", []string{".sarif"}, func(w io.Writer, _ Options) Handler { return newSARIF(w) }},
+		{"github", nil, func(w io.Writer, _ Options) Handler { return newGitHub(w) }},
+		{"gitlab-codequality", []string{"gl-code-quality-report.json"}, func(w io.Writer, _ Options) Handler { return newCodeQuality(w) }},
+		{"gitlab-security", []string{"gl-sast-report.json"}, func(w io.Writer, _ Options) Handler { return newGitLabSecurity(w) }},
+		{"markdown", []string{".md"}, func(w io.Writer, _ Options) Handler { return newMarkdown(w) }},
+		{"csv", []string{".csv"}, func(w io.Writer, _ Options) Handler { return newCSV(w) }},
+		{"junit", []string{".xml"}, func(w io.Writer, _ Options) Handler { return newJUnit(w) }},
+		{"prometheus", []string{".prom"}, func(w io.Writer, _ Options) Handler { return newPrometheus(w) }},
 	}
 }
 

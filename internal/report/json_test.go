@@ -341,7 +341,7 @@ func TestReplayIsIdentity(t *testing.T) {
 				if err := Replay(bytes.NewReader(saved), h); err != nil {
 					t.Fatalf("%s from %s to %s: %v", name, from, to, err)
 				}
-				if to == "table" && name == "hostile" {
+				if name == "hostile" && slices.Contains([]string{"table", "github", "markdown"}, to) {
 					continue // an invalid byte is another escape than what replaced it
 				}
 				if diff := cmp.Diff(string(written(t, to, s, Options{})), out.String()); diff != "" {

@@ -50,6 +50,19 @@ func Printable(text string) string {
 	return b.String()
 }
 
+// shown is Printable of the text as the JSON formats keep it, where U+FFFD
+// stands for each byte that is no UTF-8. So a format gives the same bytes from
+// an audit and from its saved report.
+func shown(text string) string { return Printable(wellFormed(text)) }
+
+// wellFormed replaces every byte that is no UTF-8, as encoding/json does.
+func wellFormed(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	return string([]rune(text))
+}
+
 // maxMarks is how many combining marks one character may carry; more are not
 // writing but a tower over the lines above.
 const maxMarks = 3

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -26,14 +25,12 @@ const (
 // sections only have to be copied in order.
 type table struct {
 	typesetter
-	out   output
-	all   bool
-	run   Run
-	names map[string]string // of accounts, by id
+	gist
+	out output
+	all bool
 
 	sections map[sectionKey]*section
 	spill    spill
-	gaps     gapList
 	buf      []byte // of the paragraph at hand
 }
 
@@ -43,19 +40,13 @@ func newTable(w io.Writer, o Options) *table {
 		typesetter: typesetter{width: max(width, minWidth), color: o.Color},
 		out:        newOutput(w),
 		all:        o.All,
-		names:      make(map[string]string),
 		sections:   make(map[sectionKey]*section),
 	}
 }
 
 // Begin writes what was audited.
 func (t *table) Begin(run Run) error {
-	t.run = run
-	for _, target := range run.Targets {
-		if target.AccountName != "" {
-			t.names[target.Account] = Printable(target.AccountName)
-		}
-	}
+	t.know(run)
 	title := []span{{"ecraudit", bold}, {" " + Printable(run.Version) + ", " + count(len(run.Rules), "rule", "rules"), plain}}
 	if run.OrganizationID != "" {
 		title = append(title, span{", organization " + Printable(run.OrganizationID), plain})
@@ -69,33 +60,6 @@ func (t *table) Begin(run Run) error {
 		t.write(span{}, 0, span{"The organization is not known in full, and what depends on it neither: ", bold}, span{Printable(run.OrganizationUnread), plain})
 	}
 	return t.out.err()
-}
-
-// audited says how much was looked at: "8 of 10 targets (4 accounts, …".
-func (t *table) audited() string {
-	accounts, regions := make(map[string]bool), make(map[string]bool)
-	wanted, read, repositories, images := 0, 0, 0, 0
-	for _, target := range t.run.Targets {
-		repositories += target.Repositories
-		images += target.Images
-		if target.Status == snapshot.StatusSkipped {
-			continue
-		}
-		wanted++
-		if target.Status == snapshot.StatusFailed {
-			continue
-		}
-		read++
-		accounts[target.Account] = true
-		regions[target.Region] = true
-	}
-	targets := count(read, "target", "targets")
-	if read < wanted {
-		targets = fmt.Sprintf("%s of %s", number(read), count(wanted, "target", "targets"))
-	}
-	return fmt.Sprintf("%s (%s, %s), %s, %s", targets,
-		count(len(accounts), "account", "accounts"), count(len(regions), "region", "regions"),
-		count(repositories, "repository", "repositories"), count(images, "image", "images"))
 }
 
 // Finding typesets the finding into its section.
@@ -167,15 +131,6 @@ func (t *table) write(gutter span, hang int, spans ...span) {
 	t.out.bytes(t.buf)
 }
 
-func (t *table) rule(id string) finding.Rule {
-	for _, r := range t.run.Rules {
-		if r.ID == id {
-			return r
-		}
-	}
-	return finding.Rule{ID: id}
-}
-
 func severityStyle(s finding.Severity) style {
 	switch s {
 	case finding.Critical:
@@ -200,70 +155,4 @@ func (t *table) outcome(s Summary) {
 		code += " (--fail-on " + Printable(s.FailOn) + ")"
 	}
 	t.write(span{}, 0, append(spans, span{code + ".", plain})...)
-}
-
-// verdict says what was found: "23 findings: 2 critical, 18 high; 3 unknown."
-func verdict(s Summary, complete bool) []span {
-	if s.Findings == 0 {
-		look := green
-		if !complete {
-			look = plain
-		}
-		return []span{{"No findings", look}, {fmt.Sprintf(" in %s and %s of %s. ",
-			count(s.Repositories, "repository", "repositories"), count(s.Images, "image", "images"),
-			count(s.Targets, "target", "targets")), plain}}
-	}
-	unknown := 0
-	var severities []string
-	for _, severity := range finding.Severities() {
-		c := s.BySeverity[severity.String()]
-		unknown += c.Unknown
-		if c.Fail > 0 {
-			severities = append(severities, number(c.Fail)+" "+severity.String())
-		}
-	}
-	details := ", all unknown. "
-	if len(severities) > 0 {
-		details = ": " + strings.Join(severities, ", ")
-		if unknown > 0 {
-			details += "; " + number(unknown) + " unknown"
-		}
-		details += ". "
-	}
-	look := bold
-	if s.Failing > 0 {
-		look = alarm
-	}
-	return []span{{count(s.Findings, "finding", "findings"), look}, {details, plain}}
-}
-
-// coverage says whether everything was read.
-func (t *table) coverage(s Summary, complete bool) []span {
-	switch {
-	case !complete:
-		why := []string{"something was not read"}
-		if gaps := max(s.Gaps, t.gaps.total); gaps > 0 {
-			why[0] = count(gaps, "gap", "gaps")
-		}
-		if t.run.Interrupted {
-			why = append(why, "interrupted")
-		}
-		return []span{{"NOT complete", alarm}, {": " + strings.Join(why, ", ") + ". ", plain}}
-	case s.Repositories == 0:
-		return []span{{"There is no repository. ", bold}}
-	case t.run.OrganizationUnread != "":
-		return []span{{"Everything was read but the organization. ", plain}}
-	default:
-		return []span{{"Everything was read. ", plain}}
-	}
-}
-
-// complete reports whether nothing that the table saw was left unread.
-func (t *table) complete() bool {
-	if !t.run.Complete || t.run.Interrupted || t.gaps.total > 0 {
-		return false
-	}
-	return !slices.ContainsFunc(t.run.Targets, func(target Target) bool {
-		return target.Status == snapshot.StatusFailed || target.Status == snapshot.StatusPartial
-	})
 }

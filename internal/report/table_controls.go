@@ -7,15 +7,6 @@ import (
 	"github.com/ecraudit/ecraudit/internal/finding"
 )
 
-// controls are those of the run's framework that a rule answers to, in the
-// rule's order. There are none where rules were not chosen by a framework.
-func (t *table) controls(rule finding.Rule) []string {
-	if t.run.Framework == "" {
-		return nil
-	}
-	return rule.Frameworks[t.run.Framework]
-}
-
 // control is what was found against one control of a framework.
 type control struct {
 	name          string

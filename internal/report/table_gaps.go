@@ -118,23 +118,6 @@ type unreadTargets struct {
 	targets []Target
 }
 
-func (t *table) unread(status snapshot.Status) []unreadTargets {
-	var groups []unreadTargets
-	for _, target := range t.run.Targets {
-		if target.Status != status {
-			continue
-		}
-		reason := Printable(cmp.Or(target.Reason, "no reason given"))
-		i := slices.IndexFunc(groups, func(g unreadTargets) bool { return g.reason == reason })
-		if i < 0 {
-			i = len(groups)
-			groups = append(groups, unreadTargets{reason: reason})
-		}
-		groups[i].targets = append(groups[i].targets, target)
-	}
-	return groups
-}
-
 // maxTargets is how many targets a line for many names.
 const maxTargets = 10
 

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/mattn/go-runewidth"
@@ -280,4 +281,19 @@ func count(n int, singular, plural string) string {
 		return "1 " + singular
 	}
 	return number(n) + " " + plural
+}
+
+// shortened cuts text to at most limit UTF-16 units, which are as many as its
+// characters or more. The last is an ellipsis where something is missing.
+func shortened(text string, limit int) string {
+	units, cut := 0, 0 // cut leaves room for an ellipsis
+	for i, r := range text {
+		if units < limit {
+			cut = i
+		}
+		if units += utf16.RuneLen(r); units > limit {
+			return text[:cut] + "…"
+		}
+	}
+	return text
 }

@@ -1,0 +1,126 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+	"strings"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// csvHandler writes RFC 4180: a header, a row for each finding, a row with the
+// status "gap" for each gap, and a last row with the status "complete" or
+// "incomplete" and the totals, so that neither an incomplete run nor a
+// truncated file looks clean.
+//
+// There is no byte order mark: it would become part of the first column's name
+// for most programs, and a spreadsheet asks for the encoding on import.
+type csvHandler struct {
+	out   output
+	csv   *csv.Writer
+	run   Run
+	names map[string]string // of accounts, by id
+	gaps  int
+}
+
+// csvColumns are the header. The order is part of the format: new columns are
+// added at the end.
+var csvColumns = []string{
+	"severity", "status", "rule", "account", "account_name", "region", "repository",
+	"digest", "tag", "message", "remediation", "fingerprint",
+}
+
+// The statuses of rows that are no findings.
+const (
+	csvGap        = "gap"
+	csvComplete   = "complete"
+	csvIncomplete = "incomplete"
+)
+
+func newCSV(w io.Writer) *csvHandler {
+	h := &csvHandler{out: newOutput(w), names: make(map[string]string)}
+	h.csv = csv.NewWriter(h.out.w) // which uses the buffer of out
+	h.csv.UseCRLF = true
+	return h
+}
+
+func (h *csvHandler) Begin(run Run) error {
+	h.run = run
+	for _, target := range run.Targets {
+		if target.AccountName != "" {
+			h.names[target.Account] = target.AccountName
+		}
+	}
+	return h.csv.Write(csvColumns)
+}
+
+func (h *csvHandler) Finding(f finding.Finding) error {
+	return h.row(f.Severity.String(), string(f.Status), f.Rule, f.Account, h.names[f.Account], f.Region, f.Repository,
+		f.Digest, f.Tag, f.Message, f.Remediation, f.Fingerprint)
+}
+
+func (h *csvHandler) Gap(g snapshot.Gap) error {
+	h.gaps++
+	return h.row("", csvGap, "", g.Account, h.names[g.Account], g.Region, g.Repository,
+		g.Digest, "", gapMessage(g), "", "")
+}
+
+func (h *csvHandler) End(s Summary) error {
+	status, message := csvComplete, "Everything was read: "+totals(s)
+	if reasons := unreadReasons(h.run, s, h.gaps); len(reasons) > 0 {
+		status, message = csvIncomplete, "NOT complete: "+strings.Join(reasons, ", ")+". "+totals(s)
+	}
+	if h.run.OrganizationUnread != "" {
+		message += " The organization is not known in full: " + h.run.OrganizationUnread + "."
+	}
+	if err := h.row("", status, "", "", "", "", "", "", "", message, "", ""); err != nil {
+		return err
+	}
+	return h.out.flush()
+}
+
+func (h *csvHandler) row(cells ...string) error {
+	for i, cell := range cells {
+		cells[i] = defuse(shown(cell))
+	}
+	return h.csv.Write(cells)
+}
+
+// defuse returns the cell with an apostrophe before it if a spreadsheet could
+// take it for a formula. Spaces and quotes before the formula do not save it:
+// some programs drop them. A semicolon separates cells where the decimal
+// separator is a comma, and quotes that were written for commas do not hold it,
+// so what follows one is a cell, too.
+func defuse(cell string) string {
+	for from := 0; from <= len(cell); {
+		if startsFormula(cell[from:]) {
+			cell = cell[:from] + "'" + cell[from:]
+		}
+		next := strings.IndexByte(cell[from:], ';')
+		if next < 0 {
+			break
+		}
+		from += next + 1
+	}
+	return cell
+}
+
+// startsFormula tells a text that begins with a character by which OWASP says
+// that spreadsheets know formulas, or with its full-width or small form, which
+// East Asian versions take for the same. Tabs and line ends, which OWASP
+// lists too, were made visible before.
+//
+// https://owasp.org/www-community/attacks/CSV_Injection
+func startsFormula(text string) bool {
+	for _, r := range text {
+		switch r {
+		case ' ', '"', '\u00a0', '\u3000': // may be dropped
+		case '=', '+', '-', '@', '＝', '＋', '－', '＠', '﹦', '﹢', '﹣', '﹫', '−':
+			return true
+		default:
+			return false
+		}
+	}
+	return false
+}

@@ -1,0 +1,125 @@
+package report
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"strings"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// codeQuality writes the report that GitLab's merge requests show as Code
+// Quality: an array of issues
+// (https://docs.gitlab.com/ci/testing/code_quality/#code-quality-report-format).
+// The format knows nothing but issues, so that a gap is one too.
+type codeQuality struct {
+	list
+	stage        stage
+	unread       unread
+	organization string // why it is not known in full
+}
+
+func newCodeQuality(w io.Writer) *codeQuality {
+	return &codeQuality{list: list{out: newOutput(w), enc: newEncoder()}}
+}
+
+// codeQualitySeverities are GitLab's names of the severities.
+var codeQualitySeverities = [...]string{
+	finding.Info: "info", finding.Low: "minor", finding.Medium: "major", finding.High: "critical", finding.Critical: "blocker",
+}
+
+type codeQualityIssue struct {
+	Description string              `json:"description"`
+	CheckName   string              `json:"check_name"`
+	Fingerprint string              `json:"fingerprint"`
+	Severity    string              `json:"severity"`
+	Location    codeQualityLocation `json:"location"`
+}
+
+type codeQualityLocation struct {
+	Path  string           `json:"path"`
+	Lines codeQualityLines `json:"lines"`
+}
+
+type codeQualityLines struct {
+	Begin int `json:"begin"`
+}
+
+func (h *codeQuality) Begin(run Run) error {
+	if h.stage != stageStart {
+		return errOrder
+	}
+	h.stage = stageFindings
+	h.unread = unreadOf(run)
+	h.organization = run.OrganizationUnread
+	h.out.text("[")
+	return h.out.err()
+}
+
+// Finding writes an issue. One that is unknown keeps its severity, since there
+// is no word for it and less would hide it; its text says that it is unknown.
+func (h *codeQuality) Finding(f finding.Finding) error {
+	if h.stage != stageFindings {
+		return errOrder
+	}
+	return h.issue(statement(&f), f.Rule, f.Fingerprint, f.Severity, resourceOf(&f))
+}
+
+func (h *codeQuality) Gap(g snapshot.Gap) error {
+	if h.stage != stageFindings && h.stage != stageGaps {
+		return errOrder
+	}
+	h.stage = stageGaps
+	h.unread.gaps++
+	id := issueID("gap", resourceOfGap(&g).name(), string(g.Need), g.Operation)
+	return h.issue(gapStatement(&g), incompleteCheck, id, finding.Medium, resourceOfGap(&g))
+}
+
+// End adds what concerns the whole run. It comes last because only now it is
+// known.
+func (h *codeQuality) End(s Summary) error {
+	if h.stage != stageFindings && h.stage != stageGaps {
+		return errOrder
+	}
+	h.stage = stageDone
+	h.unread.end(s)
+	for i := range h.unread.failed {
+		place := resource{account: h.unread.failed[i].Account, region: h.unread.failed[i].Region}
+		if err := h.issue(failure(&h.unread.failed[i]), incompleteCheck, issueID("target", place.name()), finding.High, place); err != nil {
+			return err
+		}
+	}
+	if h.organization != "" {
+		if err := h.issue(organizationStatement(h.organization), incompleteCheck, issueID("organization"), finding.Medium, resource{}); err != nil {
+			return err
+		}
+	}
+	if h.unread.any() {
+		if err := h.issue(h.unread.String(), incompleteCheck, issueID("run"), finding.High, resource{}); err != nil {
+			return err
+		}
+	}
+	h.end("")
+	h.out.text("\n")
+	return h.out.flush()
+}
+
+func (h *codeQuality) issue(text, check, fingerprint string, severity finding.Severity, r resource) error {
+	return h.element("  ", codeQualityIssue{
+		Description: text,
+		CheckName:   cmp.Or(shown(check), "ecraudit"),
+		Fingerprint: fingerprint,
+		Severity:    codeQualitySeverities[severity],
+		Location:    codeQualityLocation{r.path(), codeQualityLines{1}},
+	})
+}
+
+// issueID is the fingerprint of what is no finding: 32 hex digits of a hash
+// over what identifies it across runs.
+func issueID(parts ...string) string {
+	sum := sha256.Sum256([]byte(wellFormed(strings.Join(parts, "\x00"))))
+	return hex.EncodeToString(sum[:16])
+}

@@ -1,0 +1,319 @@
+package report
+
+import (
+	"cmp"
+	"io"
+	"maps"
+	"slices"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// gitlabSecurityVersion is that of the schema of GitLab's security reports
+// (https://gitlab.com/gitlab-org/security-products/security-report-schemas).
+// GitLab refuses a minor version that it does not know. So it is the oldest of
+// 15 that has all that is written here; 15.2.1 demands nothing more.
+const gitlabSecurityVersion = "15.0.7"
+
+// Limits of the schema, in characters, and of GitLab: it refuses reports with
+// more results (https://gitlab.com/gitlab-org/security-products/dast/-/merge_requests/573).
+const (
+	gitlabMaxResults     = 100_000
+	gitlabMaxName        = 255
+	gitlabMaxDescription = 1 << 20
+	gitlabMaxSolution    = 7000
+)
+
+// gitlabSecurity writes a GitLab security report of type SAST. Container
+// scanning is about packages of an image that have vulnerabilities, and names
+// image and package in each result; findings here are about how registries
+// and repositories are set up. GitLab's own scanner of such mistakes, IaC
+// scanning, reports as SAST, too
+// (https://docs.gitlab.com/user/application_security/iac_scanning/).
+//
+// The description and the solution are Markdown to GitLab, so that what comes
+// from AWS is escaped in them.
+type gitlabSecurity struct {
+	list
+	stage  stage
+	run    Run
+	unread unread
+	rules  map[string]*gitlabRule
+	worst  worst
+}
+
+// gitlabRule is what the vulnerabilities of one rule have in common.
+type gitlabRule struct {
+	name, description, solution string
+	remediation                 string // of which the solution is made
+	identifiers                 []gitlabIdentifier
+	links                       []gitlabLink
+}
+
+func newGitLabRule(r finding.Rule) *gitlabRule {
+	g := &gitlabRule{
+		name:        cmp.Or(shown(r.Title), shown(r.ID), "ecraudit"),
+		remediation: r.Remediation,
+		solution:    shortened(inertMarkdown(r.Remediation), gitlabMaxSolution),
+		identifiers: gitlabIdentifiers(r),
+	}
+	if r.Description != "" {
+		g.description = "\n\n" + inertMarkdown(r.Description)
+	}
+	for _, link := range webLinks(r.Links) {
+		g.links = append(g.links, gitlabLink{link})
+	}
+	return g
+}
+
+func newGitLabSecurity(w io.Writer) *gitlabSecurity {
+	return &gitlabSecurity{list: list{out: newOutput(w), enc: newEncoder()}, rules: make(map[string]*gitlabRule), worst: worst{limit: gitlabMaxResults}}
+}
+
+// gitlabSeverities are GitLab's names of the severities. What is unknown here
+// is Unknown there.
+var gitlabSeverities = [...]string{
+	finding.Info: "Info", finding.Low: "Low", finding.Medium: "Medium", finding.High: "High", finding.Critical: "Critical",
+}
+
+type (
+	gitlabVulnerability struct {
+		ID          string             `json:"id"`
+		Name        string             `json:"name"`
+		Description string             `json:"description"`
+		Severity    string             `json:"severity"`
+		Solution    string             `json:"solution,omitempty"`
+		Identifiers []gitlabIdentifier `json:"identifiers"`
+		Links       []gitlabLink       `json:"links,omitempty"`
+		Location    gitlabLocation     `json:"location"`
+		Tracking    gitlabTracking     `json:"tracking"`
+	}
+	gitlabIdentifier struct {
+		Type  string `json:"type"`
+		Name  string `json:"name"`
+		Value string `json:"value"`
+		URL   string `json:"url,omitempty"`
+	}
+	gitlabLink struct {
+		URL string `json:"url"`
+	}
+	gitlabLocation struct {
+		File      string `json:"file"`
+		StartLine int    `json:"start_line"`
+		EndLine   int    `json:"end_line"`
+	}
+	gitlabTracking struct {
+		Type  string               `json:"type"`
+		Items []gitlabTrackingItem `json:"items"`
+	}
+	gitlabTrackingItem struct {
+		gitlabLocation
+		Signatures []gitlabSignature `json:"signatures"`
+	}
+	gitlabSignature struct {
+		Algorithm string `json:"algorithm"`
+		Value     string `json:"value"`
+	}
+	gitlabScanner struct {
+		ID      string            `json:"id"`
+		Name    string            `json:"name"`
+		URL     string            `json:"url"`
+		Vendor  map[string]string `json:"vendor"`
+		Version string            `json:"version"`
+	}
+	gitlabMessage struct {
+		Level string `json:"level"`
+		Value string `json:"value"`
+	}
+)
+
+func (h *gitlabSecurity) Begin(run Run) error {
+	if h.stage != stageStart {
+		return errOrder
+	}
+	h.stage = stageFindings
+	h.run = normalize(run)
+	h.unread = unreadOf(run)
+	for _, rule := range h.run.Rules {
+		h.rules[rule.ID] = newGitLabRule(rule)
+	}
+	h.out.text("{\n  \"version\": \"" + gitlabSecurityVersion + "\",\n  \"vulnerabilities\": [")
+	return h.out.err()
+}
+
+func (h *gitlabSecurity) Finding(f finding.Finding) error {
+	if h.stage != stageFindings {
+		return errOrder
+	}
+	section := h.worst.section(&f)
+	if section == nil {
+		return nil
+	}
+	body, err := h.enc.encode(h.vulnerability(&f))
+	if err != nil {
+		return err
+	}
+	return h.worst.keep(section, body)
+}
+
+func (h *gitlabSecurity) vulnerability(f *finding.Finding) gitlabVulnerability {
+	rule := h.rules[f.Rule]
+	if rule == nil {
+		rule = newGitLabRule(finding.Rule{ID: f.Rule})
+	}
+	v := newVulnerability(f.Fingerprint, resourceOf(f))
+	v.Identifiers, v.Links = rule.identifiers, rule.links
+	// Bold text first, so that no text of others begins a line.
+	text := "**" + inertMarkdown(resourceOf(f).name()) + "**: " + inertMarkdown(statement(f)) + rule.description
+	v.Description = shortened(text, gitlabMaxDescription)
+	// A title says what should be; as the name of a vulnerability alone it
+	// would say that all is well.
+	v.Severity, v.Name = gitlabSeverities[f.Severity], "Violated: "+rule.name
+	if f.Status == finding.Unknown {
+		v.Severity, v.Name = "Unknown", "Unknown: "+rule.name
+	}
+	v.Name = shortened(v.Name, gitlabMaxName)
+	v.Solution = rule.solution
+	if f.Remediation != "" && f.Remediation != rule.remediation {
+		v.Solution = shortened(inertMarkdown(f.Remediation), gitlabMaxSolution)
+	}
+	return v
+}
+
+// newVulnerability has the location of a resource. GitLab takes two results of
+// one rule in one line of a file for the same, unless they are told apart by a
+// signature: the fingerprint.
+func newVulnerability(id string, r resource) gitlabVulnerability {
+	location := gitlabLocation{r.path(), 1, 1}
+	return gitlabVulnerability{
+		ID:       id,
+		Location: location,
+		Tracking: gitlabTracking{"source", []gitlabTrackingItem{{location, []gitlabSignature{{"hash", id}}}}},
+	}
+}
+
+// gitlabIdentifiers are the rule, which is what GitLab groups by, and the
+// controls of frameworks that it checks.
+func gitlabIdentifiers(r finding.Rule) []gitlabIdentifier {
+	id := cmp.Or(shown(r.ID), "ecraudit")
+	rule := gitlabIdentifier{Type: "ecraudit_rule", Name: "ecraudit " + id, Value: id}
+	if links := webLinks(r.Links); len(links) > 0 {
+		rule.URL = links[0]
+	}
+	identifiers := []gitlabIdentifier{rule}
+	for _, framework := range slices.Sorted(maps.Keys(r.Frameworks)) {
+		for _, control := range r.Frameworks[framework] {
+			if framework, control := shown(framework), shown(control); framework != "" && control != "" {
+				identifiers = append(identifiers, gitlabIdentifier{Type: framework, Name: framework + " " + control, Value: control})
+			}
+		}
+	}
+	return identifiers
+}
+
+func (h *gitlabSecurity) Gap(g snapshot.Gap) error {
+	h.unread.gaps++
+	if err := h.openMessages(); err != nil {
+		return err
+	}
+	return h.message("warn", gapStatement(&g))
+}
+
+func (h *gitlabSecurity) message(level, text string) error {
+	return h.element("      ", gitlabMessage{level, text})
+}
+
+// openMessages writes the vulnerabilities, which are all there, and makes the
+// messages of the scan the open array. Before that, a
+// run that is not complete becomes a vulnerability, because GitLab shows the
+// messages of a scan in few places and takes what is not reported for gone.
+func (h *gitlabSecurity) openMessages() error {
+	switch h.stage {
+	case stageGaps:
+		return nil
+	case stageFindings:
+		h.stage = stageGaps
+	default:
+		return errOrder
+	}
+	if h.unread.any() {
+		if err := h.element("    ", h.incomplete()); err != nil {
+			return err
+		}
+	}
+	leftOut, err := h.worst.write(&h.list, "    ")
+	if err != nil {
+		return err
+	}
+	h.end("  ")
+	h.out.text(",\n  \"scan\": {\n    \"messages\": [")
+	if h.unread.any() {
+		if err := h.message("fatal", h.unread.String()); err != nil {
+			return err
+		}
+	}
+	if leftOut > 0 {
+		if err := h.message("warn", leftOutStatement(leftOut, "GitLab", h.worst.limit)); err != nil {
+			return err
+		}
+	}
+	if why := h.run.OrganizationUnread; why != "" {
+		if err := h.message("warn", organizationStatement(why)); err != nil {
+			return err
+		}
+	}
+	for i := range h.unread.failed {
+		if err := h.message("fatal", failure(&h.unread.failed[i])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *gitlabSecurity) incomplete() gitlabVulnerability {
+	v := newVulnerability(issueID("run"), resource{})
+	v.Name = incompleteTitle
+	v.Description = h.unread.String()
+	v.Severity = "Unknown"
+	v.Solution = incompleteRemedy
+	v.Identifiers = gitlabIdentifiers(finding.Rule{ID: incompleteCheck})
+	return v
+}
+
+// Close removes the temporary file of a run that does not come to its End.
+func (h *gitlabSecurity) Close() error { return h.worst.Close() }
+
+func (h *gitlabSecurity) End(s Summary) error {
+	h.unread.end(s)
+	if err := h.openMessages(); err != nil {
+		return err
+	}
+	h.stage = stageDone
+	h.end("    ")
+	scanner := gitlabScanner{
+		ID: "ecraudit", Name: "ecraudit", URL: projectURL,
+		Vendor: map[string]string{"name": "ecraudit"}, Version: cmp.Or(shown(h.run.Version), "unknown"),
+	}
+	status := "success"
+	if h.unread.any() {
+		status = "failure"
+	}
+	// The schema has no place for a clock, and wants times without a zone.
+	clock := h.run.Clock.Format("2006-01-02T15:04:05")
+	for _, member := range []struct {
+		name  string
+		value any
+	}{
+		{"analyzer", scanner}, {"scanner", scanner}, {"type", "sast"}, {"start_time", clock}, {"end_time", clock}, {"status", status},
+	} {
+		body, err := h.enc.encode(member.value)
+		if err != nil {
+			return err
+		}
+		h.out.text(",\n    \"" + member.name + "\": ")
+		h.out.bytes(body)
+	}
+	h.out.text("\n  }\n}\n")
+	return h.out.flush()
+}

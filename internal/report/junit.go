@@ -1,0 +1,358 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// junit writes JUnit XML, as far as CI systems agree on it: what the Jenkins
+// xUnit plugin's schema allows
+// (https://github.com/jenkinsci/xunit-plugin, junit-10.xsd) and GitLab reads
+// (https://docs.gitlab.com/ci/testing/unit_test_reports).
+//
+// A suite is a rule and a test case one repository (or registry) that the rule
+// found something in: what is wrong, then where. By account and region a rule
+// that found nothing would have no place, and what to do would be spread over
+// all suites. GitLab shows the class name and the name of a case and not the
+// suite's, Jenkins groups by the class name up to its last dot, and both know a
+// case again by the two names. So the class name is that of the suite, and the
+// name is whole in itself: "rule: account/region/repository".
+//
+// The findings of a rule in a repository are one failure with a line for each,
+// or one error where the rule could not tell. A rule that found nothing has one
+// passing case: which repositories passed is not known, as the stream has
+// findings only. The first suite tells what was not read. It passes only where
+// everything was, so that no incomplete run is green. Skipped is for findings
+// that are waived; there are none yet.
+//
+// Findings come by repository and are written by rule, with totals before
+// them: as in the table, what is written waits in a spill.
+type junit struct {
+	out      output
+	run      Run
+	spill    spill
+	coverage *junitSuite
+	rules    map[string]*junitSuite // by id
+	failed   map[string]string      // targets without a gap so far: place to reason
+	gaps     int
+}
+
+// junitSuite is a suite and what of it was written so far.
+type junitSuite struct {
+	name                    string // printable
+	rule                    finding.Rule
+	text                    spilled
+	tests, failures, errors int
+	open                    *junitCase // takes further findings
+}
+
+// junitCase collects what was found in one place.
+type junitCase struct {
+	place           string
+	worst           finding.Severity // of the findings that fail, or else of all
+	failing, unsure junitLines
+}
+
+// junitLines are findings or gaps of one kind in one place.
+type junitLines struct {
+	text        strings.Builder
+	total       int
+	first       string // its message
+	code        string // of the first gap
+	remediation string // that was written last
+}
+
+// maxJunitLines is how many lines of a kind one case has. It bounds memory; and
+// GitLab refuses files over 30 MB, while nobody reads a failure of 10,000 lines.
+const maxJunitLines = 100
+
+func newJUnit(w io.Writer) *junit {
+	return &junit{
+		out: newOutput(w), rules: make(map[string]*junitSuite), failed: make(map[string]string),
+		coverage: &junitSuite{name: "coverage"},
+	}
+}
+
+func (h *junit) Begin(run Run) error {
+	h.run = run
+	for _, rule := range run.Rules {
+		h.rules[rule.ID] = &junitSuite{name: shown(rule.ID), rule: rule}
+	}
+	for _, target := range run.Targets {
+		if target.Status == snapshot.StatusFailed {
+			h.failed[junitPlace(target.Account, target.Region, "")] = cmp.Or(target.Reason, "no reason given")
+		}
+	}
+	return nil
+}
+
+func (h *junit) Finding(f finding.Finding) error {
+	suite := h.rules[f.Rule]
+	if suite == nil {
+		suite = &junitSuite{name: shown(f.Rule), rule: finding.Rule{ID: f.Rule, Severity: f.Severity}}
+		h.rules[f.Rule] = suite
+	}
+	c, err := h.caseAt(suite, junitPlace(f.Account, f.Region, f.Repository))
+	if err != nil {
+		return err
+	}
+	lines := &c.unsure
+	if f.Status == finding.Fail {
+		lines = &c.failing
+	}
+	if lines.total == 0 && f.Status == finding.Fail {
+		c.worst = f.Severity
+	} else if f.Status == finding.Fail || c.failing.total == 0 {
+		c.worst = max(c.worst, f.Severity)
+	}
+	lines.add(f.Message, func() string {
+		return f.Severity.String() + ", " + string(f.Status) + ": " + f.Message + junitImage(f.Digest, f.Tag) + " [" + f.Fingerprint + "]"
+	}, f.Remediation)
+	return nil
+}
+
+func (h *junit) Gap(g snapshot.Gap) error {
+	h.gaps++
+	place := junitPlace(g.Account, g.Region, g.Repository)
+	c, err := h.caseAt(h.coverage, place)
+	if err != nil {
+		return err
+	}
+	if reason, ok := h.failed[place]; ok {
+		delete(h.failed, place)
+		c.unsure.add(reason, func() string { return "nothing could be read: " + reason }, "")
+	}
+	c.unsure.code = cmp.Or(c.unsure.code, g.Code)
+	message := gapMessage(g)
+	c.unsure.add(message, func() string { return message + junitImage(g.Digest, "") }, "")
+	return nil
+}
+
+// caseAt returns the open case of the suite for this place. What was open for
+// another is complete: findings and gaps come by place.
+func (h *junit) caseAt(suite *junitSuite, place string) (*junitCase, error) {
+	if suite.open != nil && suite.open.place == place {
+		return suite.open, nil
+	}
+	err := h.closeCase(suite)
+	suite.open = &junitCase{place: place}
+	return suite.open, err
+}
+
+func (h *junit) closeCase(suite *junitSuite) error {
+	c := suite.open
+	if c == nil {
+		return nil
+	}
+	suite.open = nil
+	body := c.failing.body() + c.unsure.body()
+	if c.failing.total > 0 {
+		return h.write(suite, c.place, "failure", c.worst.String(), c.failing.message(), body)
+	}
+	return h.write(suite, c.place, "error", cmp.Or(c.unsure.code, "unknown"), c.unsure.message(), body)
+}
+
+// write adds a case to the suite. Without an element it passes, and the body is
+// its output.
+func (h *junit) write(suite *junitSuite, name, element, kind, message, body string) error {
+	suite.tests++
+	switch element {
+	case "failure":
+		suite.failures++
+	case "error":
+		suite.errors++
+	}
+	add := func(parts ...string) {
+		for _, part := range parts {
+			suite.text.tail = append(suite.text.tail, part...)
+		}
+	}
+	add("    <testcase classname=", junitAttribute("ecraudit."+suite.name), " name=", junitAttribute(suite.name+": "+name))
+	switch {
+	case element != "":
+		add(">\n      <", element, " type=", junitAttribute(kind), " message=", junitAttribute(message), ">",
+			body, "</", element, ">\n    </testcase>\n")
+	case body != "":
+		add(">\n      <system-out>", body, "</system-out>\n    </testcase>\n")
+	default:
+		add("/>\n")
+	}
+	return h.spill.settle(&suite.text)
+}
+
+// End writes everything: the totals come first and are known last.
+func (h *junit) End(s Summary) error {
+	defer func() { _ = h.Close() }()
+	reasons := unreadReasons(h.run, s, h.gaps)
+	if err := h.endCoverage(s, reasons); err != nil {
+		return err
+	}
+	suites := []*junitSuite{h.coverage}
+	for _, id := range slices.Sorted(maps.Keys(h.rules)) {
+		suite := h.rules[id]
+		if err := h.endRule(suite, len(reasons) == 0); err != nil {
+			return err
+		}
+		suites = append(suites, suite)
+	}
+	tests, failures, errors := 0, 0, 0
+	for _, suite := range suites {
+		tests, failures, errors = tests+suite.tests, failures+suite.failures, errors+suite.errors
+	}
+	// The schema has no skipped here, only on suites.
+	h.out.text(`<?xml version="1.0" encoding="UTF-8"?>` + "\n" +
+		fmt.Sprintf(`<testsuites name="ecraudit" tests="%d" failures="%d" errors="%d">`, tests, failures, errors) + "\n")
+	for _, suite := range suites {
+		if err := h.suite(suite); err != nil {
+			return err
+		}
+	}
+	h.out.text("</testsuites>\n")
+	return h.out.flush()
+}
+
+// endCoverage adds the targets that failed without a gap, and the case that
+// passes only where everything was read.
+func (h *junit) endCoverage(s Summary, reasons []string) error {
+	if err := h.closeCase(h.coverage); err != nil {
+		return err
+	}
+	for _, place := range slices.Sorted(maps.Keys(h.failed)) {
+		err := h.write(h.coverage, place, "error", "failed", "nothing could be read: "+h.failed[place], junitText(h.failed[place]))
+		if err != nil {
+			return err
+		}
+	}
+	const name = "everything was read"
+	if len(reasons) == 0 {
+		return h.write(h.coverage, name, "", "", "", junitText(totals(s)))
+	}
+	return h.write(h.coverage, name, "error", "incomplete", "NOT complete: "+strings.Join(reasons, ", "), junitText(totals(s)))
+}
+
+// endRule completes the suite of a rule; one that found nothing passes.
+func (h *junit) endRule(suite *junitSuite, complete bool) error {
+	if err := h.closeCase(suite); err != nil || suite.tests > 0 {
+		return err
+	}
+	note := ""
+	if !complete {
+		note = "Nothing was found in what was read, but the audit is NOT complete: see the suite ecraudit.coverage."
+	}
+	return h.write(suite, "no findings", "", "", "", note)
+}
+
+func (h *junit) suite(suite *junitSuite) error {
+	h.out.text(fmt.Sprintf(`  <testsuite name=%s tests="%d" failures="%d" errors="%d" skipped="0"`,
+		junitAttribute("ecraudit."+suite.name), suite.tests, suite.failures, suite.errors))
+	if !h.run.Clock.IsZero() {
+		h.out.text(` timestamp="` + h.run.Clock.UTC().Format("2006-01-02T15:04:05") + `"`)
+	}
+	h.out.text(">\n    <properties>\n")
+	property := func(name, value string) {
+		if value != "" {
+			h.out.text("      <property name=" + junitAttribute(name) + " value=" + junitAttribute(value) + "/>\n")
+		}
+	}
+	if suite == h.coverage {
+		property("version", h.run.Version)
+		property("rules_digest", h.run.RulesDigest)
+		property("organization_id", h.run.OrganizationID)
+		property("organization_unread", h.run.OrganizationUnread)
+		property("framework", h.run.Framework)
+	} else {
+		property("title", suite.rule.Title)
+		property("severity", suite.rule.Severity.String())
+		property("scope", string(suite.rule.Scope))
+	}
+	h.out.text("    </properties>\n")
+	if err := h.spill.copy(h.out.w, &suite.text); err != nil {
+		return err
+	}
+	h.out.text("  </testsuite>\n")
+	return h.out.err()
+}
+
+// Close removes the temporary file of a run that does not come to its End.
+func (h *junit) Close() error { return h.spill.Close() }
+
+// add appends a line and, where it differs from that of the line before, what
+// to do.
+func (l *junitLines) add(message string, line func() string, remediation string) {
+	l.total++
+	if l.total == 1 {
+		l.first = message
+	}
+	if l.total > maxJunitLines {
+		return
+	}
+	if remediation != l.remediation && remediation != "" {
+		l.write("Remediation: ", junitText(remediation), "\n")
+	}
+	l.remediation = remediation
+	l.write(junitText(line()), "\n")
+}
+
+func (l *junitLines) write(parts ...string) {
+	for _, part := range parts {
+		l.text.WriteString(part)
+	}
+}
+
+// message sums the lines up.
+func (l *junitLines) message() string {
+	if l.total > 1 {
+		return l.first + " (and " + number(l.total-1) + " more)"
+	}
+	return l.first
+}
+
+// body returns the lines as XML text.
+func (l *junitLines) body() string {
+	if more := l.total - maxJunitLines; more > 0 {
+		return l.text.String() + "and " + number(more) + " more, which the formats json, ndjson and csv list\n"
+	}
+	return l.text.String()
+}
+
+// junitPlace names a place: "account/region/repository", as far as it goes.
+func junitPlace(account, region, repository string) string {
+	place := cmp.Or(account, "organization")
+	for _, part := range []string{region, repository} {
+		if part != "" {
+			place += "/" + part
+		}
+	}
+	return place
+}
+
+// junitImage names the image that a line is about, if it is about one.
+func junitImage(digest, tag string) string {
+	name := ""
+	if digest != "" {
+		name = ", image " + digest
+	}
+	if tag != "" {
+		name += ", tag " + tag
+	}
+	return name
+}
+
+// junitText returns text for XML 1.0, as content of an element. What Printable
+// leaves is allowed there: no control character, no surrogate, no
+// noncharacter. With > escaped there is no "]]>", which content must not have.
+func junitText(text string) string { return xmlEscaper.Replace(shown(text)) }
+
+// junitAttribute returns text as the quoted value of an attribute.
+func junitAttribute(text string) string {
+	return `"` + strings.ReplaceAll(junitText(text), `"`, "&quot;") + `"`
+}
+
+var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")

@@ -1,0 +1,97 @@
+package report
+
+import (
+	"bytes"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
+)
+
+// worst keeps results until the last has come, to write them worst first and
+// no more than a service takes: by severity, in each those that fail before
+// those that are unknown, in each in the order they came.
+type worst struct {
+	limit    int // of results
+	sections [2 * (finding.Critical + 1)]worstSection
+	spill    spill
+}
+
+// worstSection is the results of one severity and status, a line each. It
+// keeps no more than can be written; the others it only counts.
+type worstSection struct {
+	count int
+	text  spilled
+}
+
+// section is where the result of a finding belongs, now that it is counted,
+// or nil if there are too many that come before it.
+func (o *worst) section(f *finding.Finding) *worstSection {
+	place := 2 * (finding.Critical - f.Severity)
+	if f.Status == finding.Unknown {
+		place++
+	}
+	s := &o.sections[place]
+	s.count++
+	if s.count > o.limit {
+		return nil
+	}
+	return s
+}
+
+// keep keeps the result of a finding: JSON on one line.
+func (o *worst) keep(s *worstSection, body []byte) error {
+	s.text.tail = append(append(s.text.tail, body...), '\n')
+	return o.spill.settle(&s.text)
+}
+
+// write writes as elements of a list as many results as make the list as long
+// as the limit, and returns how many are left out.
+func (o *worst) write(l *list, indent string) (leftOut int, err error) {
+	lines := elements{list: l, indent: indent, room: o.limit - l.items}
+	all := l.items
+	for i := range o.sections {
+		s := &o.sections[i]
+		all += s.count
+		if err := o.spill.copy(&lines, &s.text); err != nil {
+			return 0, err
+		}
+		s.text = spilled{}
+	}
+	return all - l.items, o.Close()
+}
+
+// Close removes the temporary file.
+func (o *worst) Close() error { return o.spill.Close() }
+
+// elements writes lines as elements of a list, until there is no room.
+type elements struct {
+	list   *list
+	indent string
+	room   int
+	within bool // a line that goes on
+}
+
+func (e *elements) Write(b []byte) (int, error) {
+	n := len(b)
+	for len(b) > 0 && e.room > 0 {
+		if !e.within {
+			e.list.separate(e.indent)
+			e.within = true
+		}
+		end := bytes.IndexByte(b, '\n')
+		if end < 0 {
+			e.list.out.bytes(b)
+			break
+		}
+		e.list.out.bytes(b[:end])
+		b = b[end+1:]
+		e.within = false
+		e.room--
+	}
+	return n, e.list.out.err()
+}
+
+// leftOutStatement says that results are left out.
+func leftOutStatement(n int, service string, limit int) string {
+	return count(n, "finding is", "findings are") + " left out, the least severe: " + service + " refuses more than " +
+		number(limit) + " results. The json format has all."
+}
