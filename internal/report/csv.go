@@ -68,8 +68,8 @@ func (h *csvHandler) Gap(g snapshot.Gap) error {
 
 func (h *csvHandler) End(s Summary) error {
 	status, message := csvComplete, "Everything was read: "+totals(s)
-	if reasons := unreadReasons(h.run, s, h.gaps); len(reasons) > 0 {
-		status, message = csvIncomplete, "NOT complete: "+strings.Join(reasons, ", ")+". "+totals(s)
+	if u := unreadAfter(h.run, s, h.gaps); u.any() {
+		status, message = csvIncomplete, "NOT complete: "+strings.Join(u.reasons(), ", ")+". "+totals(s)
 	}
 	if h.run.OrganizationUnread != "" {
 		message += " The organization is not known in full: " + h.run.OrganizationUnread + "."

@@ -23,7 +23,7 @@ type codeQuality struct {
 }
 
 func newCodeQuality(w io.Writer) *codeQuality {
-	return &codeQuality{list: list{out: newOutput(w), enc: newEncoder()}}
+	return &codeQuality{list: newList(w)}
 }
 
 // codeQualitySeverities are GitLab's names of the severities.
@@ -49,10 +49,9 @@ type codeQualityLines struct {
 }
 
 func (h *codeQuality) Begin(run Run) error {
-	if h.stage != stageStart {
-		return errOrder
+	if err := h.stage.begin(); err != nil {
+		return err
 	}
-	h.stage = stageFindings
 	h.unread = unreadOf(run)
 	h.organization = run.OrganizationUnread
 	h.out.text("[")
@@ -62,17 +61,16 @@ func (h *codeQuality) Begin(run Run) error {
 // Finding writes an issue. One that is unknown keeps its severity, since there
 // is no word for it and less would hide it; its text says that it is unknown.
 func (h *codeQuality) Finding(f finding.Finding) error {
-	if h.stage != stageFindings {
-		return errOrder
+	if err := h.stage.finding(); err != nil {
+		return err
 	}
 	return h.issue(statement(&f), f.Rule, f.Fingerprint, f.Severity, resourceOf(&f))
 }
 
 func (h *codeQuality) Gap(g snapshot.Gap) error {
-	if h.stage != stageFindings && h.stage != stageGaps {
-		return errOrder
+	if _, err := h.stage.gap(); err != nil {
+		return err
 	}
-	h.stage = stageGaps
 	h.unread.gaps++
 	id := issueID("gap", resourceOfGap(&g).name(), string(g.Need), g.Operation)
 	return h.issue(gapStatement(&g), incompleteCheck, id, finding.Medium, resourceOfGap(&g))
@@ -81,8 +79,8 @@ func (h *codeQuality) Gap(g snapshot.Gap) error {
 // End adds what concerns the whole run. It comes last because only now it is
 // known.
 func (h *codeQuality) End(s Summary) error {
-	if h.stage != stageFindings && h.stage != stageGaps {
-		return errOrder
+	if _, err := h.stage.gap(); err != nil {
+		return err
 	}
 	h.stage = stageDone
 	h.unread.end(s)

@@ -68,7 +68,7 @@ func newGitLabRule(r finding.Rule) *gitlabRule {
 }
 
 func newGitLabSecurity(w io.Writer) *gitlabSecurity {
-	return &gitlabSecurity{list: list{out: newOutput(w), enc: newEncoder()}, rules: make(map[string]*gitlabRule), worst: worst{limit: gitlabMaxResults}}
+	return &gitlabSecurity{list: newList(w), rules: make(map[string]*gitlabRule), worst: worst{limit: gitlabMaxResults}}
 }
 
 // gitlabSeverities are GitLab's names of the severities. What is unknown here
@@ -129,10 +129,9 @@ type (
 )
 
 func (h *gitlabSecurity) Begin(run Run) error {
-	if h.stage != stageStart {
-		return errOrder
+	if err := h.stage.begin(); err != nil {
+		return err
 	}
-	h.stage = stageFindings
 	h.run = normalize(run)
 	h.unread = unreadOf(run)
 	for _, rule := range h.run.Rules {
@@ -143,18 +142,10 @@ func (h *gitlabSecurity) Begin(run Run) error {
 }
 
 func (h *gitlabSecurity) Finding(f finding.Finding) error {
-	if h.stage != stageFindings {
-		return errOrder
-	}
-	section := h.worst.section(&f)
-	if section == nil {
-		return nil
-	}
-	body, err := h.enc.encode(h.vulnerability(&f))
-	if err != nil {
+	if err := h.stage.finding(); err != nil {
 		return err
 	}
-	return h.worst.keep(section, body)
+	return h.worst.add(&f, func() ([]byte, error) { return h.enc.encode(h.vulnerability(&f)) })
 }
 
 func (h *gitlabSecurity) vulnerability(f *finding.Finding) gitlabVulnerability {
@@ -229,13 +220,9 @@ func (h *gitlabSecurity) message(level, text string) error {
 // run that is not complete becomes a vulnerability, because GitLab shows the
 // messages of a scan in few places and takes what is not reported for gone.
 func (h *gitlabSecurity) openMessages() error {
-	switch h.stage {
-	case stageGaps:
-		return nil
-	case stageFindings:
-		h.stage = stageGaps
-	default:
-		return errOrder
+	first, err := h.stage.gap()
+	if err != nil || !first {
+		return err
 	}
 	if h.unread.any() {
 		if err := h.element("    ", h.incomplete()); err != nil {

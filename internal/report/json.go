@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"unicode/utf16"
@@ -27,33 +26,20 @@ import (
 //	  "summary": {…}
 //	}
 type jsonHandler struct {
-	out   output
-	enc   *encoder
+	list
 	stage stage
-	items int // written to the array that is open
 }
 
-// stage is the part of the document that is being written.
-type stage int
-
-const (
-	stageStart stage = iota
-	stageFindings
-	stageGaps
-	stageDone
-)
-
-var errOrder = errors.New("report: a run is Begin, findings, gaps, End in this order")
+const jsonIndent = "    " // of the elements of its arrays
 
 func newJSON(w io.Writer) *jsonHandler {
-	return &jsonHandler{out: newOutput(w), enc: newEncoder()}
+	return &jsonHandler{list: newList(w)}
 }
 
 func (h *jsonHandler) Begin(run Run) error {
-	if h.stage != stageStart {
-		return errOrder
+	if err := h.stage.begin(); err != nil {
+		return err
 	}
-	h.stage = stageFindings
 	run = normalize(run)
 	// The document carries the schema's name at its top; the empty field
 	// hides the one of the run.
@@ -71,59 +57,32 @@ func (h *jsonHandler) Begin(run Run) error {
 }
 
 func (h *jsonHandler) Finding(f finding.Finding) error {
-	if h.stage != stageFindings {
-		return errOrder
+	if err := h.stage.finding(); err != nil {
+		return err
 	}
 	body, err := h.enc.finding(&f)
 	if err != nil {
 		return err
 	}
-	return h.element(body)
+	return h.add(jsonIndent, body)
 }
 
 func (h *jsonHandler) Gap(g snapshot.Gap) error {
 	if err := h.openGaps(); err != nil {
 		return err
 	}
-	body, err := h.enc.encode(&g)
-	if err != nil {
-		return err
-	}
-	return h.element(body)
-}
-
-// element writes an element of the open array on a line of its own.
-func (h *jsonHandler) element(body []byte) error {
-	if h.items > 0 {
-		h.out.text(",")
-	}
-	h.items++
-	h.out.text("\n    ")
-	h.out.bytes(body)
-	return h.out.err()
+	return h.element(jsonIndent, &g)
 }
 
 // openGaps makes the array of gaps the open one.
 func (h *jsonHandler) openGaps() error {
-	switch h.stage {
-	case stageGaps:
-		return nil
-	case stageFindings:
-		h.closeArray()
-		h.stage = stageGaps
-		h.out.text(",\n  \"gaps\": [")
-		return h.out.err()
-	default:
-		return errOrder
+	first, err := h.stage.gap()
+	if err != nil || !first {
+		return err
 	}
-}
-
-func (h *jsonHandler) closeArray() {
-	if h.items > 0 {
-		h.out.text("\n  ")
-	}
-	h.items = 0
-	h.out.text("]")
+	h.end("  ")
+	h.out.text(",\n  \"gaps\": [")
+	return h.out.err()
 }
 
 func (h *jsonHandler) End(s Summary) error {
@@ -135,7 +94,7 @@ func (h *jsonHandler) End(s Summary) error {
 	if err != nil {
 		return err
 	}
-	h.closeArray()
+	h.end("  ")
 	h.out.text(",\n  \"summary\": ")
 	h.out.bytes(spread(nil, body))
 	h.out.text("\n}\n")

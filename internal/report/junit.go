@@ -190,7 +190,8 @@ func (h *junit) write(suite *junitSuite, name, element, kind, message, body stri
 // End writes everything: the totals come first and are known last.
 func (h *junit) End(s Summary) error {
 	defer func() { _ = h.Close() }()
-	reasons := unreadReasons(h.run, s, h.gaps)
+	u := unreadAfter(h.run, s, h.gaps)
+	reasons := u.reasons()
 	if err := h.endCoverage(s, reasons); err != nil {
 		return err
 	}

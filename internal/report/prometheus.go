@@ -75,7 +75,8 @@ func (p *prometheus) Gap(g snapshot.Gap) error {
 
 func (p *prometheus) End(s Summary) error {
 	p.family("ecraudit_complete", "Whether everything was read: 1, or 0 when anything was not.")
-	p.sample("ecraudit_complete", one(len(unreadReasons(p.run, s, p.total)) == 0))
+	u := unreadAfter(p.run, s, p.total)
+	p.sample("ecraudit_complete", one(!u.any()))
 	p.family("ecraudit_exit_code", "What the audit ended with: 0 clean, 2 findings at or above --fail-on, 3 incomplete or undecided.")
 	p.sample("ecraudit_exit_code", int64(s.ExitCode))
 	p.family("ecraudit_findings", "Findings by rule, severity, status (fail or unknown), account and region; no account and region for the organization, and for the 0 of each active rule.")

@@ -151,38 +151,3 @@ func webLinks(links []string) []string {
 
 // projectURL is where people read about the program.
 const projectURL = "https://github.com/ecraudit/ecraudit"
-
-// list writes the array of a JSON document that is open, an element on each
-// line so that two documents compare well.
-type list struct {
-	out   output
-	enc   *encoder
-	items int
-}
-
-func (l *list) element(indent string, v any) error {
-	body, err := l.enc.encode(v)
-	if err != nil {
-		return err
-	}
-	l.separate(indent)
-	l.out.bytes(body)
-	return l.out.err()
-}
-
-// separate begins the line of an element.
-func (l *list) separate(indent string) {
-	if l.items > 0 {
-		l.out.text(",")
-	}
-	l.items++
-	l.out.text("\n" + indent)
-}
-
-func (l *list) end(indent string) {
-	if l.items > 0 {
-		l.out.text("\n" + indent)
-	}
-	l.items = 0
-	l.out.text("]")
-}

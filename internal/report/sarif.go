@@ -49,7 +49,7 @@ type sarif struct {
 }
 
 func newSARIF(w io.Writer) *sarif {
-	return &sarif{list: list{out: newOutput(w), enc: newEncoder()}, worst: worst{limit: sarifMaxResults}, rules: make(map[string]int)}
+	return &sarif{list: newList(w), worst: worst{limit: sarifMaxResults}, rules: make(map[string]int)}
 }
 
 // sarifLevels are the levels of failing results and of rules, by severity.
@@ -151,10 +151,9 @@ type (
 )
 
 func (h *sarif) Begin(run Run) error {
-	if h.stage != stageStart {
-		return errOrder
+	if err := h.stage.begin(); err != nil {
+		return err
 	}
-	h.stage = stageFindings
 	h.run = normalize(run)
 	h.unread = unreadOf(run)
 	version := shown(run.Version)
@@ -335,18 +334,10 @@ func incompleteSARIFRule() sarifRule {
 }
 
 func (h *sarif) Finding(f finding.Finding) error {
-	if h.stage != stageFindings {
-		return errOrder
-	}
-	section := h.worst.section(&f)
-	if section == nil {
-		return nil
-	}
-	body, err := h.enc.encode(h.result(&f))
-	if err != nil {
+	if err := h.stage.finding(); err != nil {
 		return err
 	}
-	return h.worst.keep(section, body)
+	return h.worst.add(&f, func() ([]byte, error) { return h.enc.encode(h.result(&f)) })
 }
 
 func (h *sarif) result(f *finding.Finding) sarifResult {
@@ -433,13 +424,9 @@ func (h *sarif) notify(n sarifNotification) error { return h.element("          
 // openNotifications writes the results, which are all there, and makes the
 // array of notifications the open one.
 func (h *sarif) openNotifications() error {
-	switch h.stage {
-	case stageGaps:
-		return nil
-	case stageFindings:
-		h.stage = stageGaps
-	default:
-		return errOrder
+	first, err := h.stage.gap()
+	if err != nil || !first {
+		return err
 	}
 	written, leftOut, err := h.writeResults()
 	if err != nil {

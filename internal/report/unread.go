@@ -62,13 +62,13 @@ func (u *unread) reasons() []string {
 	return reasons
 }
 
-// unreadReasons are those of a run that has ended. gaps is how many were handed
-// to the format.
-func unreadReasons(run Run, s Summary, gaps int) []string {
+// unreadAfter is that of a run that has ended. gaps is how many were handed to
+// the format.
+func unreadAfter(run Run, s Summary, gaps int) unread {
 	u := unreadOf(run)
 	u.gaps = gaps
 	u.end(s)
-	return u.reasons()
+	return u
 }
 
 // String says what it means for someone who sees the results only.

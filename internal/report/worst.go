@@ -37,8 +37,17 @@ func (o *worst) section(f *finding.Finding) *worstSection {
 	return s
 }
 
-// keep keeps the result of a finding: JSON on one line.
-func (o *worst) keep(s *worstSection, body []byte) error {
+// add keeps the result of a finding, JSON on one line, which is made only if
+// there is room for it.
+func (o *worst) add(f *finding.Finding, result func() ([]byte, error)) error {
+	s := o.section(f)
+	if s == nil {
+		return nil
+	}
+	body, err := result()
+	if err != nil {
+		return err
+	}
 	s.text.tail = append(append(s.text.tail, body...), '\n')
 	return o.spill.settle(&s.text)
 }
