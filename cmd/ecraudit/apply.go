@@ -290,13 +290,15 @@ func (w *writer) open(ctx context.Context, regions []string) error {
 	return err
 }
 
+var errNobodyToAsk = errors.New("nothing was changed: there is no terminal to ask at; --yes goes on without asking")
+
 // consent asks whether to go on. Whoever does not answer yes has said no.
 func (w *writer) consent(ctx context.Context, question string) error {
 	if w.yes {
 		return nil
 	}
 	if !w.asks {
-		return errors.New("nothing was changed: there is no terminal to ask at; --yes goes on without asking")
+		return errNobodyToAsk
 	}
 	fmt.Fprintf(w.err, "\n%s Only yes is taken for yes: ", question)
 	answer := make(chan string, 1)
@@ -393,8 +395,9 @@ func (w *writer) write(ctx context.Context, o remediate.Options, changes, left i
 func (w *writer) showResults(summary *remediate.Summary, left int) {
 	p := newSheet(w.streams)
 	p.gap()
+	results := sortedResults(summary.Results)
 	for _, o := range remediate.Outcomes() {
-		for _, r := range sortedResults(summary.Results) {
+		for _, r := range results {
 			if r.Outcome == o {
 				p.result(summary.Kind, r)
 			}

@@ -4,16 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/ecraudit/ecraudit/internal/audit"
-	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/report"
-	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 // auditFlags are the flags of an audit.
@@ -83,6 +80,15 @@ var awsFlags = []string{
 	"profile", "concurrency", "retry-for", "call-timeout",
 }
 
+func refuseAWSFlags(flags *pflag.FlagSet) error {
+	for _, name := range awsFlags {
+		if flags.Changed(name) {
+			return fmt.Errorf("--%s means nothing with --snapshot: what was collected is in the file", name)
+		}
+	}
+	return nil
+}
+
 func runAudit(ctx context.Context, f *auditFlags, flags *pflag.FlagSet, s streams) error {
 	if err := f.reportFlags.check(); err != nil {
 		return err
@@ -100,10 +106,8 @@ func runAudit(ctx context.Context, f *auditFlags, flags *pflag.FlagSet, s stream
 	if f.fix {
 		return errors.New("--fix means nothing with --snapshot: make a plan with ecraudit plan --snapshot FILE -o PLAN, and apply that")
 	}
-	for _, name := range awsFlags {
-		if flags.Changed(name) {
-			return fmt.Errorf("--%s means nothing with --snapshot: what was collected is in the file", name)
-		}
+	if err := refuseAWSFlags(flags); err != nil {
+		return err
 	}
 	code, err := f.auditSnapshot(ctx, s)
 	return ended(code, err)
@@ -130,10 +134,7 @@ func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
 		return f.mend(ctx, c, rules, engine, s)
 	}
 	return f.judge(ctx, engine, s, func(a *audit.Audit) error {
-		options := f.collectOptions(c, engine, s.err)
-		stop := f.showProgress(s.err, options.Stats)
-		defer stop()
-		return collect.Run(ctx, options, a)
+		return f.collect(ctx, f.collectOptions(c, engine, s.err), a, s.err)
 	})
 }
 
@@ -143,40 +144,18 @@ func (f *auditFlags) auditSnapshot(ctx context.Context, s streams) (int, error) 
 	if err != nil {
 		return 0, err
 	}
-	file, err := os.Open(f.snapshot)
-	if err != nil {
-		return 0, fmt.Errorf("--snapshot: %s: %w; make one with: ecraudit snapshot -o FILE", f.snapshot, snapshot.Cause(err))
-	}
-	defer file.Close()
-	reader, err := snapshot.NewReader(file, f.snapshot)
+	saved, err := openSnapshot(f.snapshot)
 	if err != nil {
 		return 0, err
 	}
-	defer reader.Close()
-	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: reader.Header.Clock})
+	defer saved.Close()
+	engine, err := saved.engine(c, rules)
 	if err != nil {
-		return 0, err
-	}
-	if err := covers(reader.Header, engine.Needs(), f.snapshot); err != nil {
 		return 0, err
 	}
 	return f.judge(ctx, engine, s, func(a *audit.Audit) error {
-		return a.Snapshot(ctx, reader)
+		return a.Snapshot(ctx, saved.Reader)
 	})
-}
-
-// covers refuses to judge a snapshot by rules for which it was not collected.
-func covers(header snapshot.Header, needs snapshot.Needs, path string) error {
-	collected := snapshot.Needs{}
-	for _, need := range header.Needs {
-		collected[need] = true
-	}
-	for need := range needs {
-		if !collected[need] {
-			return fmt.Errorf("%s was collected without %s, which the active rules need: collect it again with the same --config and --rules, or turn those rules off", path, need)
-		}
-	}
-	return nil
 }
 
 // judge runs an audit from any source and writes its report.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -121,7 +120,7 @@ func (f *costFlags) run(ctx context.Context, s streams) error {
 	}
 	shown := costReport{
 		Result: result, by: cost.By(f.by), at: at, gaps: sink.unread.sorted(),
-		targets: slices.SortedFunc(maps.Keys(sink.targets), snapshot.Target.Compare), width: (&outputFlags{}).options("-", s.out).Width,
+		targets: slices.SortedFunc(maps.Keys(sink.targets), snapshot.Target.Compare), width: tableOptions(s.out).Width,
 	}
 	if err := shown.write(f.format, s); err != nil {
 		return fmt.Errorf("showing the costs: %w", err)
@@ -138,12 +137,7 @@ func (f *costFlags) moment() time.Time {
 	if f.snapshot == "" {
 		return time.Now().UTC()
 	}
-	file, err := os.Open(f.snapshot)
-	if err != nil {
-		return time.Time{}
-	}
-	defer file.Close()
-	reader, err := snapshot.NewReader(file, f.snapshot)
+	reader, err := openSnapshot(f.snapshot)
 	if err != nil {
 		return time.Time{}
 	}

@@ -106,10 +106,7 @@ func (f *demoFlags) runDemo(ctx context.Context, s streams) error {
 		Concurrency: awsapi.DefaultConcurrency, Patience: awsapi.DefaultPatience, CallTimeout: awsapi.DefaultCallTimeout,
 	}
 	code, err := f.judge(ctx, engine, s, func(a *audit.Audit) error {
-		options := f.collectOptions(c, engine, s.err)
-		stop := f.showProgress(s.err, options.Stats)
-		defer stop()
-		return collect.Run(ctx, options, a)
+		return f.collect(ctx, f.collectOptions(c, engine, s.err), a, s.err)
 	})
 	if err != nil {
 		return err

@@ -64,7 +64,7 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 		return 0, err
 	}
 	if !f.yes && !s.asks {
-		return 0, errors.New("--fix: nothing was changed: there is no terminal to ask at; --yes goes on without asking")
+		return 0, fmt.Errorf("--fix: %w", errNobodyToAsk)
 	}
 	to, err := f.open(s)
 	if err != nil {
@@ -80,9 +80,7 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 	a.Watch(p.planner)
 	options := f.collectOptions(c, engine, s.err)
 	options.Needs = p.needs
-	stop := f.showProgress(s.err, options.Stats)
-	runErr := collect.Run(ctx, options, a)
-	stop()
+	runErr := f.collect(ctx, options, a, s.err)
 	if err := errors.Join(runErr, ctx.Err()); err != nil {
 		return 0, err // what was half read is not mended
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -123,6 +124,13 @@ func (f *targetFlags) collectOptions(c *config.Config, engine *evaluate.Engine, 
 	o.Stats = &collect.Stats{}
 	o.Log = f.log(stderr)
 	return o
+}
+
+// collect collects, and tells on standard error how far it is.
+func (f *targetFlags) collect(ctx context.Context, o collect.Options, sink collect.Sink, stderr io.Writer) error {
+	stop := f.showProgress(stderr, o.Stats)
+	defer stop()
+	return collect.Run(ctx, o, sink)
 }
 
 func (f *targetFlags) log(stderr io.Writer) *slog.Logger {

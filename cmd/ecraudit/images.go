@@ -111,7 +111,7 @@ func (f *imagesFlags) run(ctx context.Context, repository string, s streams) err
 	if f.format == "json" {
 		err = view.writeJSON(s.out, f.limit)
 	} else {
-		err = view.writeTable(s.out, f.limit, (&outputFlags{}).options("-", s.out).Width)
+		err = view.writeTable(s.out, f.limit, tableOptions(s.out).Width)
 	}
 	if err != nil {
 		return fmt.Errorf("showing the images: %w", err)

@@ -17,7 +17,7 @@ type sheet struct {
 }
 
 func newSheet(s streams) *sheet {
-	return &sheet{width: cmp.Or((&outputFlags{}).options("-", s.out).Width, defaultWidth)}
+	return &sheet{width: cmp.Or(tableOptions(s.out).Width, defaultWidth)}
 }
 
 // say adds a paragraph whose lines all begin with the indent, after a mark on

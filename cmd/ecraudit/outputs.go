@@ -194,14 +194,23 @@ func openOutput(path string, stdout io.Writer) (output, error) {
 	return file, nil
 }
 
-// options fit a table to the terminal that it is shown on.
 func (f *outputFlags) options(path string, stdout io.Writer) report.Options {
-	o := report.Options{All: f.all}
+	if path != "" && path != "-" {
+		stdout = nil
+	}
+	o := tableOptions(stdout)
+	o.All = f.all
+	return o
+}
+
+// tableOptions fit a table to the terminal that it is shown on, if it is.
+func tableOptions(stdout io.Writer) report.Options {
+	var o report.Options
 	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil {
 		o.Width = columns
 	}
 	file, ok := stdout.(*os.File)
-	if !ok || path != "" && path != "-" || !term.IsTerminal(int(file.Fd())) {
+	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return o
 	}
 	if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ecraudit/ecraudit/internal/audit"
-	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
@@ -134,10 +133,8 @@ func (f *planFlags) check(flags *pflag.FlagSet) error {
 		return err
 	}
 	if f.snapshot != "" {
-		for _, name := range awsFlags {
-			if flags.Changed(name) {
-				return fmt.Errorf("--%s means nothing with --snapshot: what was collected is in the file", name)
-			}
+		if err := refuseAWSFlags(flags); err != nil {
+			return err
 		}
 	}
 	return f.targetFlags.check()
@@ -200,35 +197,21 @@ func (f *planFlags) plan(ctx context.Context, s streams) (*remediate.Plan, repor
 	return p.run(ctx, func(a *audit.Audit) error {
 		options := f.collectOptions(c, engine, s.err)
 		options.Needs = p.needs
-		stop := f.showProgress(s.err, options.Stats)
-		defer stop()
-		return collect.Run(ctx, options, a)
+		return f.collect(ctx, options, a, s.err)
 	})
 }
 
 func (f *planFlags) planSnapshot(ctx context.Context, c *config.Config, rules *evaluate.Rules, filter remediate.Filter) (*remediate.Plan, report.Summary, error) {
-	file, err := os.Open(f.snapshot)
-	if err != nil {
-		return nil, report.Summary{}, fmt.Errorf("--snapshot: %s: %w; make one with: ecraudit snapshot -o FILE", f.snapshot, snapshot.Cause(err))
-	}
-	defer file.Close()
-	reader, err := snapshot.NewReader(file, f.snapshot)
+	saved, err := openSnapshot(f.snapshot)
 	if err != nil {
 		return nil, report.Summary{}, err
 	}
-	defer reader.Close()
-	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: reader.Header.Clock})
+	defer saved.Close()
+	engine, err := saved.engine(c, rules)
 	if err != nil {
 		return nil, report.Summary{}, err
 	}
-	if err := covers(reader.Header, engine.Needs(), f.snapshot); err != nil {
-		return nil, report.Summary{}, err
-	}
-	collected := snapshot.Needs{}
-	for _, n := range reader.Header.Needs {
-		collected[n] = true
-	}
-	return newPlanning(engine, filter, collected).run(ctx, func(a *audit.Audit) error { return a.Snapshot(ctx, reader) })
+	return newPlanning(engine, filter, saved.collected()).run(ctx, func(a *audit.Audit) error { return a.Snapshot(ctx, saved.Reader) })
 }
 
 // planning is an audit whose findings become a plan.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecraudit/ecraudit/internal/audit"
-	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -77,9 +76,7 @@ func runSnapshot(ctx context.Context, f *snapshotFlags, s streams) error {
 	}
 	defer writer.Close()
 	options := f.collectOptions(c, engine, s.err)
-	stop := f.showProgress(s.err, options.Stats)
-	err = collect.Run(ctx, options, writer)
-	stop()
+	err = f.collect(ctx, options, writer, s.err)
 	interrupted := ctx.Err() != nil
 	if err != nil && !interrupted {
 		return err

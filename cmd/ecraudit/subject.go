@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -168,12 +167,7 @@ func withDefaults(o collect.Options, c *config.Config, needs []snapshot.Need) co
 // readSnapshot hands what a snapshot file holds to a sink, and returns when it
 // was collected.
 func readSnapshot(ctx context.Context, path string, needs []snapshot.Need, sink collect.Sink) (clock time.Time, err error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("--snapshot: %s: %w; make one with: ecraudit snapshot -o FILE", path, snapshot.Cause(err))
-	}
-	defer file.Close()
-	reader, err := snapshot.NewReader(file, path)
+	reader, err := openSnapshot(path)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -279,10 +273,8 @@ func (f *surveyFlags) add(flags *pflag.FlagSet) {
 // check refuses flags that mean nothing together.
 func (f *surveyFlags) check(command *cobra.Command) error {
 	if f.snapshot != "" {
-		for _, name := range awsFlags {
-			if command.Flags().Changed(name) {
-				return fmt.Errorf("--%s means nothing with --snapshot: what was collected is in the file", name)
-			}
+		if err := refuseAWSFlags(command.Flags()); err != nil {
+			return err
 		}
 	}
 	return f.targetFlags.check()
@@ -294,8 +286,5 @@ func (f *surveyFlags) visit(ctx context.Context, c *config.Config, needs []snaps
 		_, err := readSnapshot(ctx, f.snapshot, needs, sink)
 		return err
 	}
-	o := withDefaults(f.options, c, needs)
-	stop := f.showProgress(s.err, o.Stats)
-	defer stop()
-	return errors.Join(collect.Run(ctx, o, sink), ctx.Err())
+	return errors.Join(f.collect(ctx, withDefaults(f.options, c, needs), sink, s.err), ctx.Err())
 }

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// snapshotFile is the file of --snapshot.
+type snapshotFile struct {
+	*snapshot.Reader
+	file *os.File
+}
+
+func openSnapshot(path string) (*snapshotFile, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("--snapshot: %s: %w; make one with: ecraudit snapshot -o FILE", path, snapshot.Cause(err))
+	}
+	reader, err := snapshot.NewReader(file, path)
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return &snapshotFile{reader, file}, nil
+}
+
+func (s *snapshotFile) Close() {
+	s.Reader.Close()
+	_ = s.file.Close() // it was only read
+}
+
+func (s *snapshotFile) collected() snapshot.Needs {
+	collected := snapshot.Needs{}
+	for _, need := range s.Header.Needs {
+		collected[need] = true
+	}
+	return collected
+}
+
+// engine judges the snapshot as of when it was collected. Rules for which it was
+// not collected are refused.
+func (s *snapshotFile) engine(c *config.Config, rules *evaluate.Rules) (*evaluate.Engine, error) {
+	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: s.Header.Clock})
+	if err != nil {
+		return nil, err
+	}
+	collected := s.collected()
+	for need := range engine.Needs() {
+		if !collected[need] {
+			return nil, fmt.Errorf("%s was collected without %s, which the active rules need: collect it again with the same --config and --rules, or turn those rules off", s.file.Name(), need)
+		}
+	}
+	return engine, nil
+}
