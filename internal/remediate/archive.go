@@ -11,7 +11,6 @@ import (
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
-	"github.com/ecraudit/ecraudit/internal/imagegraph"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -107,7 +106,7 @@ func (d *draft) mendUse(f finding.Finding, fix finding.Fix) error {
 		return refuse("archive it by hand", "it is no single container image but %s, and what archiving it does to others is not documented", image.Kind)
 	case slices.ContainsFunc(image.Tags, protected.MatchString):
 		return refuse("", "it carries a protected tag")
-	case len(imagegraph.New(d.before.Images).Parents(image)) > 0:
+	case len(d.graph().Parents(image)) > 0:
 		return refuse("", "an index refers to it")
 	}
 	d.after.Images[i].Status = classArchived

@@ -1,7 +1,6 @@
 package remediate
 
 import (
-	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -58,7 +57,11 @@ func (d *draft) mendTag(f finding.Finding, fix finding.Fix) error {
 // the present or the drafted one, would expire under its quarantine tag.
 func (d *draft) unparkable() {
 	for i := range d.after.Images {
-		image, before := &d.after.Images[i], d.original(d.after.Images[i].Digest)
+		image := &d.after.Images[i]
+		if d.notes[topic{KindUntag, image.Digest}] == nil {
+			continue
+		}
+		before := d.original(image.Digest)
 		tag := quarantineTag(d.Clock, image.Digest)
 		if !slices.Contains(image.Tags, tag) || slices.Contains(before.Tags, tag) {
 			continue
@@ -86,12 +89,10 @@ func (d *draft) original(digest string) *snapshot.Image {
 // takeBack leaves the findings of a change that cannot be made after all.
 func (d *draft) takeBack(kind Kind, digest string, why error) {
 	at := topic{kind, digest}
-	refusal, ok := errors.AsType[*Refusal](why)
-	if !ok {
-		refusal = &Refusal{Reason: why.Error()}
-	}
 	for _, f := range d.notes[at].by {
-		d.leave(f, d.before.Target, refusal.Reason, steps(refusal.Remedy)...)
+		if err := d.leaveRefused(f, d.before.Target, why); err != nil {
+			d.leave(f, d.before.Target, err.Error())
+		}
 	}
 	delete(d.notes, at)
 }
@@ -100,13 +101,9 @@ func (d *draft) takeBack(kind Kind, digest string, why error) {
 func (d *draft) imageChanges(i int) (changes []Change) {
 	after := &d.after.Images[i]
 	before := d.original(after.Digest)
-	seen := &Image{
-		Digest: before.Digest, Tags: append([]string{}, before.Tags...), SizeBytes: before.SizeBytes, PushedAt: before.PushedAt,
-		LastPulledAt: before.LastPulledAt, Protected: d.settings.ProtectedTagsRegexp().String(),
-	}
 	digest := before.Digest
 	if c := d.change(KindUntag, digest); c != nil && !slices.Equal(before.Tags, after.Tags) {
-		c.Image, c.Risk, c.Steps = seen, RiskReview, untagSteps(before, after)
+		c.Image, c.Risk, c.Steps = d.seenImage(before), RiskReview, untagSteps(before, after)
 		if tag := c.Steps[0].Name; c.Steps[0].To.Image != nil {
 			c.Summary = append([]string{"park the image as " + tag}, c.Summary...)
 		}
@@ -118,13 +115,13 @@ func (d *draft) imageChanges(i int) (changes []Change) {
 		changes = append(changes, *c)
 	}
 	if c := d.change(KindArchive, digest); c != nil {
-		c.Image, c.Risk = seen, RiskReview
+		c.Image, c.Risk = d.seenImage(before), RiskReview
 		c.Steps = []Step{{Aspect: StorageClass, Name: digest, From: State{Class: classActive}, To: State{Class: classArchived}}}
 		c.Loses = []string{"whoever pulls the image: it must be restored first, which takes up to 20 minutes"}
 		changes = append(changes, *c)
 	}
 	if c := d.change(KindScan, digest); c != nil && after.Status == classActive {
-		c.Image = seen
+		c.Image = d.seenImage(before)
 		from, to := scanState(before.Scan), &Scan{Status: scanStarted}
 		if from != nil {
 			to.CompletedAt = from.CompletedAt
@@ -133,6 +130,14 @@ func (d *draft) imageChanges(i int) (changes []Change) {
 		changes = append(changes, *c)
 	}
 	return changes
+}
+
+// seenImage is what a plan says of an image.
+func (d *draft) seenImage(i *snapshot.Image) *Image {
+	return &Image{
+		Digest: i.Digest, Tags: append([]string{}, i.Tags...), SizeBytes: i.SizeBytes, PushedAt: i.PushedAt,
+		LastPulledAt: i.LastPulledAt, Protected: d.settings.ProtectedTagsRegexp().String(),
+	}
 }
 
 // untagSteps park the image first where it would lose its last tag.

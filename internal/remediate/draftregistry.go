@@ -3,7 +3,6 @@ package remediate
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -126,12 +125,11 @@ func (d *registryDraft) mend(after *snapshot.Registry, findings []finding.Findin
 			words, err = d.mendTemplate(after, fix)
 			about = registryTopic{KindTemplate, fix.Template}
 		}
-		if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
-			d.planner.leave(f, d.before.Target, refusal.Reason, steps(refusal.Remedy)...)
-			continue
-		}
 		if err != nil {
-			return false, err
+			if err := d.planner.leaveRefused(f, d.before.Target, err); err != nil {
+				return false, err
+			}
+			continue
 		}
 		d.note(changes, about, f, words)
 	}
@@ -247,8 +245,10 @@ func (d *registryDraft) finishScanning() error {
 	c := &Change{Kind: KindScanning, Target: d.before.Target, AccountName: d.before.AccountName, Risk: RiskSafe}
 	for _, s := range d.scans {
 		next, err := withRepository(after, s.name)
-		if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
-			d.planner.leave(s.finding, d.before.Target, refusal.Reason, steps(refusal.Remedy)...)
+		if err != nil {
+			if err := d.planner.leaveRefused(s.finding, d.before.Target, err); err != nil {
+				return err
+			}
 			continue
 		}
 		after = next

@@ -11,6 +11,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/access"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/imagegraph"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -135,6 +136,21 @@ func (p *Planner) leave(f finding.Finding, at snapshot.Target, reason string, st
 	})
 }
 
+// leaveRefused leaves a finding where the error is a refusal to mend it, and
+// returns any other error.
+func (p *Planner) leaveRefused(f finding.Finding, at snapshot.Target, err error) error {
+	refusal, refused := errors.AsType[*Refusal](err)
+	if !refused {
+		return err
+	}
+	var steps []string
+	if refusal.Remedy != "" {
+		steps = []string{refusal.Remedy}
+	}
+	p.leave(f, at, refusal.Reason, steps...)
+	return nil
+}
+
 func whyOf(f finding.Finding) Why {
 	return Why{Fingerprint: f.Fingerprint, Rule: f.Rule, Severity: f.Severity, Message: f.Message}
 }
@@ -197,7 +213,8 @@ type draft struct {
 	registry      *snapshot.Registry
 	before, after *snapshot.Repository
 	settings      *config.Effective
-	editor        *access.Editor // of the repository policy, in this round
+	graph         func() *imagegraph.Graph // of the images as they were collected
+	editor        *access.Editor           // of the repository policy, in this round
 
 	seen  map[string]bool // fingerprints that were dealt with
 	fixed map[string]bool // those that this draft should have mended
@@ -222,7 +239,8 @@ func (p *Planner) draft(reg *snapshot.Registry, r *snapshot.Repository) *draft {
 	after.Images = slices.Clone(r.Images)
 	return &draft{
 		Planner: p, registry: reg, before: r, after: &after, settings: p.judge.Settings(reg, r),
-		seen: map[string]bool{}, fixed: map[string]bool{}, notes: map[topic]*note{},
+		graph: sync.OnceValue(func() *imagegraph.Graph { return imagegraph.New(r.Images) }),
+		seen:  map[string]bool{}, fixed: map[string]bool{}, notes: map[topic]*note{},
 	}
 }
 
@@ -234,12 +252,7 @@ func (d *draft) mend(findings []finding.Finding) (progress bool, err error) {
 			continue
 		}
 		d.seen[f.Fingerprint], progress = true, true
-		err := d.mendOne(f)
-		if refusal := (*Refusal)(nil); errors.As(err, &refusal) {
-			d.leave(f, d.before.Target, refusal.Reason, steps(refusal.Remedy)...)
-			continue
-		}
-		if err != nil {
+		if err := d.leaveRefused(f, d.before.Target, d.mendOne(f)); err != nil {
 			return false, err
 		}
 	}
@@ -254,9 +267,12 @@ func (d *draft) mend(findings []finding.Finding) (progress bool, err error) {
 // lifecycle policy comes first: what was meant may then meet the baseline as it
 // is. To archive images comes last: an archived one cannot lose its tags.
 func inOrder(findings []finding.Finding) []finding.Finding {
-	ordered := slices.Clone(findings)
-	slices.SortStableFunc(ordered, func(a, b finding.Finding) int { return cmp.Compare(turn(a), turn(b)) })
-	return ordered
+	var turns [3][]finding.Finding
+	for _, f := range findings {
+		at := turn(f)
+		turns[at] = append(turns[at], f)
+	}
+	return slices.Concat(turns[:]...)
 }
 
 func turn(f finding.Finding) int {
@@ -268,13 +284,6 @@ func turn(f finding.Finding) int {
 		return 2
 	}
 	return 1
-}
-
-func steps(remedy string) []string {
-	if remedy == "" {
-		return nil
-	}
-	return []string{remedy}
 }
 
 func (d *draft) mendOne(f finding.Finding) error {
