@@ -298,10 +298,10 @@ func (a *Audit) summarize(o Options, run report.Run) report.Summary {
 	failNever := err != nil
 	for key, n := range a.counts {
 		s.Findings += n
-		s.BySeverity[key.severity.String()] = add(s.BySeverity[key.severity.String()], key.status, n)
-		s.ByRule[key.rule] = add(s.ByRule[key.rule], key.status, n)
+		count(s.BySeverity, key.severity.String(), key.status, n)
+		count(s.ByRule, key.rule, key.status, n)
 		switch {
-		case failNever || key.severity < threshold:
+		case failNever || key.severity < threshold || key.status == finding.Waived:
 		case key.status == finding.Fail:
 			s.Failing += n
 		default:
@@ -313,13 +313,10 @@ func (a *Audit) summarize(o Options, run report.Run) report.Summary {
 	return s
 }
 
-func add(c report.Counts, status finding.Status, n int) report.Counts {
-	if status == finding.Fail {
-		c.Fail += n
-	} else {
-		c.Unknown += n
-	}
-	return c
+func count(by map[string]report.Counts, name string, status finding.Status, n int) {
+	counts := by[name]
+	counts.Add(status, n)
+	by[name] = counts
 }
 
 // exitCode decides how the run ends. What was interrupted is never clean,

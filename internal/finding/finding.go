@@ -70,6 +70,30 @@ type Status string
 const (
 	Fail    Status = "fail"
 	Unknown Status = "unknown"
+	Waived  Status = "waived" // it would be one of the others, but somebody is excused; Waiver says which, and why
+)
+
+// Statuses returns all statuses, the one that weighs most first.
+func Statuses() []Status { return []Status{Fail, Unknown, Waived} }
+
+// Waiver is why a finding is excused, and until when.
+type Waiver struct {
+	Verdict Status `json:"verdict"` // what the finding would be: Fail or Unknown
+	Reason  string `json:"reason"`
+	Owner   string `json:"owner,omitempty"`
+	Ticket  string `json:"ticket,omitempty"`
+	Until   string `json:"until,omitempty"` // the last day, as in 2027-01-31
+}
+
+// Change says how a finding compares with the one of the same fingerprint in
+// a baseline.
+type Change string
+
+// The changes. Without a baseline a finding has none of them.
+const (
+	New      Change = "new"      // the baseline does not have it
+	Worsened Change = "worsened" // the baseline has it less severe, or unknown where it is now certain
+	Known    Change = "known"    // the baseline has it
 )
 
 // Scope is the kind of resource that a rule judges.
@@ -102,6 +126,10 @@ type Finding struct {
 	// Fix is the desired state that would mend the finding, as the rule wrote
 	// it; nil when nothing can be mended in place.
 	Fix json.RawMessage `json:"fix,omitempty"`
+	// Waiver is there where the status is Waived.
+	Waiver *Waiver `json:"waiver,omitempty"`
+	// Change is there where the audit had a baseline.
+	Change Change `json:"change,omitempty"`
 }
 
 // Rule describes a rule to people: what its METADATA says, with the

@@ -16,6 +16,8 @@ type script struct {
 	run      Run
 	findings []finding.Finding
 	gaps     []snapshot.Gap
+	details  []Detail
+	changes  *Changes // nil where the run has no baseline
 	failOn   finding.Severity
 }
 
@@ -34,12 +36,17 @@ func (s script) play(h Handler) error {
 			return err
 		}
 	}
+	for _, d := range s.details {
+		if err := TellDetail(h, d); err != nil {
+			return err
+		}
+	}
 	return h.End(s.summary())
 }
 
 func (s script) summary() Summary {
 	sum := Summary{
-		Findings: len(s.findings), Gaps: len(s.gaps), FailOn: s.failOn.String(), Complete: s.run.Complete,
+		Findings: len(s.findings), Gaps: len(s.gaps), FailOn: s.failOn.String(), Complete: s.run.Complete, Changes: s.changes,
 		BySeverity: make(map[string]Counts), ByRule: make(map[string]Counts),
 	}
 	for _, severity := range finding.SeverityNames() {
@@ -57,17 +64,16 @@ func (s script) summary() Summary {
 	}
 	for _, f := range s.findings {
 		severity, rule := sum.BySeverity[f.Severity.String()], sum.ByRule[f.Rule]
+		severity.Add(f.Status, 1)
+		rule.Add(f.Status, 1)
 		decides := 0
-		if f.Severity >= s.failOn {
+		if f.Severity >= s.failOn && f.Change != finding.Known {
 			decides = 1
 		}
-		if f.Status == finding.Fail {
-			severity.Fail++
-			rule.Fail++
+		switch f.Status {
+		case finding.Fail:
 			sum.Failing += decides
-		} else {
-			severity.Unknown++
-			rule.Unknown++
+		case finding.Unknown:
 			sum.Undecided += decides
 		}
 		sum.BySeverity[f.Severity.String()], sum.ByRule[f.Rule] = severity, rule

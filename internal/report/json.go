@@ -23,11 +23,13 @@ import (
 //	    {…}
 //	  ],
 //	  "gaps": [],
+//	  "details": [{…}],
 //	  "summary": {…}
 //	}
 type jsonHandler struct {
 	list
-	stage stage
+	stage    stage
+	detailed bool // the array of details is open
 }
 
 const jsonIndent = "    " // of the elements of its arrays
@@ -85,9 +87,28 @@ func (h *jsonHandler) openGaps() error {
 	return h.out.err()
 }
 
+// Detail writes into an array that is there only where there is a detail.
+func (h *jsonHandler) Detail(d Detail) error {
+	if !h.detailed {
+		if err := h.openGaps(); err != nil {
+			return err
+		}
+		h.detailed = true
+		h.stage = stageDetails
+		h.end("  ")
+		h.out.text(",\n  \"details\": [")
+	}
+	if h.stage != stageDetails {
+		return errOrder
+	}
+	return h.element(jsonIndent, &d)
+}
+
 func (h *jsonHandler) End(s Summary) error {
-	if err := h.openGaps(); err != nil {
-		return err
+	if !h.detailed {
+		if err := h.openGaps(); err != nil {
+			return err
+		}
 	}
 	h.stage = stageDone
 	body, err := h.enc.encode(&s)
@@ -102,7 +123,7 @@ func (h *jsonHandler) End(s Summary) error {
 }
 
 // ndjsonHandler writes a record on each line: the fields of a run, finding,
-// gap or summary with a "type" before them.
+// gap, detail or summary with a "type" before them.
 type ndjsonHandler struct {
 	out output
 	enc *encoder
@@ -126,6 +147,11 @@ func (h *ndjsonHandler) Finding(f finding.Finding) error {
 func (h *ndjsonHandler) Gap(g snapshot.Gap) error {
 	body, err := h.enc.encode(&g)
 	return h.record("gap", body, err)
+}
+
+func (h *ndjsonHandler) Detail(d Detail) error {
+	body, err := h.enc.encode(&d)
+	return h.record("detail", body, err)
 }
 
 func (h *ndjsonHandler) End(s Summary) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/ecraudit/ecraudit/internal/access"
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -210,7 +211,14 @@ func everyField() script {
 	s.run.Framework = "cis"
 	s.run.Rules[0].Why, s.run.Rules[0].Optional = "why", true
 	f := s.found("111122223333/eu-west-1/a", s.run.Rules[0].ID, "message")
-	f.Digest, f.Tag, f.Fix = digest(1), "tag", json.RawMessage(`{"action":"x"}`)
+	f.Digest, f.Tag, f.Fix, f.Change = digest(1), "tag", json.RawMessage(`{"action":"x"}`), finding.New
+	waived := *f
+	waived.Fingerprint, waived.Status, waived.Change = strings.Repeat("1", 32), finding.Waived, finding.Known
+	waived.Waiver = &finding.Waiver{Verdict: finding.Fail, Reason: "why", Owner: "team", Ticket: "T-1", Until: "2027-01-31"}
+	s.findings = append(s.findings, waived)
+	s.run.Query, s.run.Baseline = "rule=*", &Baseline{Name: "baseline.txt", Findings: 2}
+	s.changes = &Changes{New: 1, Worsened: 1, Known: 1, Fixed: 1, NotSeen: 1}
+	s.details = []Detail{everyDetail()}
 	s.gaps = []snapshot.Gap{{
 		Target:     snapshot.Target{Partition: "aws", Account: "111122223333", Region: "eu-west-1"},
 		Repository: "a", Digest: digest(1), Need: snapshot.NeedPolicy, Operation: "ecr:X", Code: "C", Message: "m", Permission: "ecr:X",
@@ -218,12 +226,44 @@ func everyField() script {
 	return s
 }
 
+func everyDetail() Detail {
+	at := time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC)
+	return Detail{
+		Account: "111122223333", Region: "eu-west-1", Repository: "a", URI: "111122223333.dkr.ecr.eu-west-1.amazonaws.com/a", CreatedAt: at,
+		Mutability: snapshot.Mutability{Setting: "IMMUTABLE_WITH_EXCLUSION", Exclusions: []string{"dev-*"}},
+		Encryption: snapshot.Encryption{Type: "KMS", KMSKey: "key"},
+		ScanOnPush: true,
+		Scanning:   &snapshot.EffectiveScanning{Frequency: "SCAN_ON_PUSH", ScanOnPush: true, Filters: []string{"*"}},
+		Tags:       map[string]string{"team": "a"},
+		Access: &DetailAccess{
+			Exposure: access.ExposureOutside, Omitted: 1, Problems: []string{"why"}, Policy: "{}",
+			Grants: []access.Grant{{
+				Principal: "account 444455556666", Kind: "account", Account: "444455556666", Exposure: access.ExposureOutside, Widest: access.ExposureOutside,
+				Reason: "why", Abilities: []string{"pull"}, Level: "pull", Actions: []string{"ecr:BatchGetImage"}, Conditions: []string{"from a network"},
+				Statement: "Pull", Source: "repository-policy", OutsideOrganization: true, OutsideAccount: true, Trusted: "a vendor",
+			}},
+		},
+		Lifecycle: &DetailLifecycle{
+			Present: true, Problems: []string{"why"}, Rules: []string{"rule 1 expires"}, Horizon: at, Stay: 1, Undecided: 1,
+			Timeline: []DetailDue{{At: at, Rule: 1, Action: "expire", Images: 1, Bytes: 1, Tags: []string{"dev-1"}}},
+		},
+		Images: &DetailImages{
+			Total: 2, Bytes: 2, Omitted: 1,
+			Shown: []DetailImage{{
+				Digest: digest(1), Tags: []string{"v1"}, Kind: snapshot.KindIndex, Platform: "linux/amd64", Status: "ACTIVE", Bytes: 1, PushedAt: at, PulledAt: at,
+				Children: []string{digest(2)}, Subject: digest(3), Release: true, Scan: "findings", Vulnerabilities: map[string]int{"CRITICAL": 1},
+			}},
+		},
+		Cost: &DetailCost{Currency: "USD", Monthly: 3, Unused: 2, Freed: 1},
+	}
+}
+
 func TestEveryFieldIsFilled(t *testing.T) {
 	s := everyField()
 	// The schema's name is the handler's to fill; an exit code of 0 is a value.
 	s.run.Schema = Schema
 	var empty []string
-	for _, v := range []any{s.run, s.findings[0], s.gaps[0]} {
+	for _, v := range []any{s.run, s.findings[1], s.gaps[0], s.details[0]} {
 		empty = append(empty, emptyFields(reflect.ValueOf(v), reflect.TypeOf(v).Name())...)
 	}
 	if len(empty) > 0 {
@@ -267,6 +307,10 @@ func TestSchemaMatchesTypes(t *testing.T) {
 	for def, value := range map[string]any{
 		"runFields": Run{}, "target": Target{}, "rule": finding.Rule{}, "findingFields": finding.Finding{},
 		"gapFields": snapshot.Gap{}, "summaryFields": Summary{}, "counts": Counts{},
+		"baseline": Baseline{}, "waiver": finding.Waiver{}, "changes": Changes{},
+		"detailFields": Detail{}, "mutability": snapshot.Mutability{}, "encryption": snapshot.Encryption{}, "scanning": snapshot.EffectiveScanning{},
+		"access": DetailAccess{}, "grant": access.Grant{}, "lifecycle": DetailLifecycle{}, "due": DetailDue{},
+		"images": DetailImages{}, "image": DetailImage{}, "cost": DetailCost{},
 	} {
 		fields := make(map[string]bool) // whether always there
 		for _, f := range reflect.VisibleFields(reflect.TypeOf(value)) {
@@ -301,6 +345,9 @@ func TestSchemaIsStrict(t *testing.T) {
 		"an unknown field of a finding":   {`"fingerprint"`, `"new":1,"fingerprint"`},
 		"an unknown field of a gap":       {`"partition"`, `"new":1,"partition"`},
 		"an unknown field of the summary": {`"fail_on"`, `"new":1,"fail_on"`},
+		"an unknown field of a detail":    {`"uri"`, `"new":1,"uri"`},
+		"a waived finding without waiver": {`"waiver":{"verdict":"fail","reason":"why","owner":"team","ticket":"T-1","until":"2027-01-31"},`, ``},
+		"an unknown change":               {`"change":"new"`, `"change":"old"`},
 		"a missing field":                 {`"fail_on":`, `"failon":`},
 		"an unknown severity":             {`"severity":"critical"`, `"severity":"awful"`},
 		"an unknown status":               {`"status":"fail"`, `"status":"pass"`},

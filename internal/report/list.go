@@ -54,10 +54,11 @@ const (
 	stageStart stage = iota
 	stageFindings
 	stageGaps
+	stageDetails
 	stageDone
 )
 
-var errOrder = errors.New("report: a run is Begin, findings, gaps, End in this order")
+var errOrder = errors.New("report: a run is Begin, findings, gaps, details, End in this order")
 
 func (s *stage) begin() error {
 	if *s != stageStart {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
@@ -75,6 +76,7 @@ type replayer struct {
 	dec            *json.Decoder
 	began          bool
 	findings, gaps int
+	detailed       bool
 	summary        *Summary
 }
 
@@ -112,6 +114,10 @@ func (p *replayer) document() error {
 			}
 		case "gaps":
 			if err := p.array(p.gap); err != nil {
+				return err
+			}
+		case "details":
+			if err := p.array(p.detail); err != nil {
 				return err
 			}
 		case "summary":
@@ -200,6 +206,8 @@ func (p *replayer) record(line []byte) error {
 		return p.finding(decode)
 	case "gap":
 		return p.gap(decode)
+	case "detail":
+		return p.detail(decode)
 	case "summary":
 		var r struct {
 			Type string `json:"type"`
@@ -234,11 +242,24 @@ func (p *replayer) finding(decode func(any) error) error {
 	if err := decode(&f); err != nil {
 		return p.broken(err)
 	}
-	if f.Status != finding.Fail && f.Status != finding.Unknown {
-		return notAReport(fmt.Sprintf("unknown status %q of finding %s", f.Status, f.Fingerprint))
+	if err := checkFinding(&f.Finding); err != nil {
+		return err
 	}
 	p.findings++
 	return p.h.Finding(f.Finding)
+}
+
+// checkFinding returns an error where a finding has a word that no audit writes.
+func checkFinding(f *finding.Finding) error {
+	switch {
+	case !slices.Contains(finding.Statuses(), f.Status):
+		return notAReport(fmt.Sprintf("unknown status %q of finding %s", f.Status, f.Fingerprint))
+	case (f.Status == finding.Waived) != (f.Waiver != nil):
+		return notAReport(fmt.Sprintf("finding %s is to be waived, and no other, with a waiver", f.Fingerprint))
+	case f.Change != "" && f.Change != finding.New && f.Change != finding.Worsened && f.Change != finding.Known:
+		return notAReport(fmt.Sprintf("unknown change %q of finding %s", f.Change, f.Fingerprint))
+	}
+	return nil
 }
 
 func (p *replayer) gap(decode func(any) error) error {
@@ -252,8 +273,26 @@ func (p *replayer) gap(decode func(any) error) error {
 	if err := decode(&g); err != nil {
 		return p.broken(err)
 	}
+	if p.detailed {
+		return errors.New("reading the report: its details come before its gaps, so another program rewrote it; use the file as ecraudit wrote it")
+	}
 	p.gaps++
 	return p.h.Gap(g.Gap)
+}
+
+func (p *replayer) detail(decode func(any) error) error {
+	if err := p.needRun(); err != nil {
+		return err
+	}
+	var d struct {
+		Type string `json:"type"`
+		Detail
+	}
+	if err := decode(&d); err != nil {
+		return p.broken(err)
+	}
+	p.detailed = true
+	return TellDetail(p.h, d.Detail)
 }
 
 func (p *replayer) needRun() error {

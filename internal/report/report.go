@@ -19,8 +19,9 @@ const Schema = "ecraudit.report/v1"
 
 // Handler receives one run: Begin once, Finding for each finding ordered by
 // account, region, repository and rule, then Gap for each gap in the same
-// order, End once. An error from any of them ends the run. A run that ends
-// before End is cleaned up after by [Close].
+// order, End once. A handler that is a [DetailHandler] too is told details
+// between the gaps and End. An error from any of them ends the run. A run that
+// ends before End is cleaned up after by [Close].
 type Handler interface {
 	Begin(Run) error
 	Finding(finding.Finding) error
@@ -40,10 +41,18 @@ type Run struct {
 	// unknown; verdicts that depend on them are unknown, too.
 	OrganizationUnread string         `json:"organization_unread,omitempty"`
 	Framework          string         `json:"framework,omitempty"` // the catalogue that rules were chosen by
+	Query              string         `json:"query,omitempty"`     // what findings had to match to be in the report; empty where all are
+	Baseline           *Baseline      `json:"baseline,omitempty"`  // what the findings are compared with
 	Complete           bool           `json:"complete"`            // false when there is a gap
 	Interrupted        bool           `json:"interrupted,omitempty"`
 	Targets            []Target       `json:"targets"`
 	Rules              []finding.Rule `json:"rules"` // the active rules, by id
+}
+
+// Baseline is a list of findings that were known before the audit.
+type Baseline struct {
+	Name     string `json:"name"` // of the file, without its folder
+	Findings int    `json:"findings"`
 }
 
 // Target is one account and region of the run. Region is empty for an account
@@ -65,11 +74,12 @@ type Summary struct {
 	Images       int               `json:"images"`
 	Findings     int               `json:"findings"`
 	Gaps         int               `json:"gaps"`
-	BySeverity   map[string]Counts `json:"by_severity"` // every severity is present
-	ByRule       map[string]Counts `json:"by_rule"`     // every active rule is present
-	FailOn       string            `json:"fail_on"`     // a severity, or "none"
-	Failing      int               `json:"failing"`     // findings with status fail at or above FailOn
-	Undecided    int               `json:"undecided"`   // findings with status unknown at or above FailOn, and rules that failed
+	BySeverity   map[string]Counts `json:"by_severity"`       // every severity is present
+	ByRule       map[string]Counts `json:"by_rule"`           // every active rule is present
+	FailOn       string            `json:"fail_on"`           // a severity, or "none"
+	Failing      int               `json:"failing"`           // findings with status fail at or above FailOn that are not known
+	Undecided    int               `json:"undecided"`         // findings with status unknown at or above FailOn that are not known, and rules that failed
+	Changes      *Changes          `json:"changes,omitempty"` // since the baseline; nil without one
 	Complete     bool              `json:"complete"`
 	ExitCode     int               `json:"exit_code"`
 }
@@ -78,4 +88,27 @@ type Summary struct {
 type Counts struct {
 	Fail    int `json:"fail"`
 	Unknown int `json:"unknown"`
+	Waived  int `json:"waived"`
+}
+
+// Add counts n findings of a status.
+func (c *Counts) Add(status finding.Status, n int) {
+	switch status {
+	case finding.Fail:
+		c.Fail += n
+	case finding.Waived:
+		c.Waived += n
+	default:
+		c.Unknown += n
+	}
+}
+
+// Changes compares the findings of a run, and those of its baseline that it
+// did not find again.
+type Changes struct {
+	New      int `json:"new"`
+	Worsened int `json:"worsened"`
+	Known    int `json:"known"`
+	Fixed    int `json:"fixed"`    // judged again, and not found
+	NotSeen  int `json:"not_seen"` // not found, but not judged again either: not read, or the rule was not active
 }

@@ -45,6 +45,11 @@ func (t *tee) Gap(g snapshot.Gap) error {
 	return t.each(func(h Handler) error { return h.Gap(g) })
 }
 
+// Detail tells those of the handlers that are DetailHandlers.
+func (t *tee) Detail(d Detail) error {
+	return t.each(func(h Handler) error { return TellDetail(h, d) })
+}
+
 // End ends those that are left. Its error is that some handler has failed, at any
 // time.
 func (t *tee) End(s Summary) error {
