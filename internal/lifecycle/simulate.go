@@ -242,7 +242,7 @@ func (s *simulation) ageOf(image int) age {
 
 // order puts the images in order, youngest first and those without a time
 // before them, and finds the cuts of the rules with a number.
-func (s *simulation) order() {
+func (s *simulation) order() (youngestFirst []age) {
 	ages := slices.Clone(s.age)
 	for _, a := range ages {
 		if !a.known {
@@ -268,6 +268,7 @@ func (s *simulation) order() {
 			s.cuts[i] = s.cut(i, r.Selection.CountNumber, ages)
 		}
 	}
+	return ages
 }
 
 func (s *simulation) cut(rule, number int, ages []age) cut {
@@ -346,7 +347,7 @@ const (
 // govern lets a rule decide about an image that it governs.
 func (s *simulation) govern(rule, number int) {
 	r, image := &s.result.Rules[rule], &s.images[number]
-	effect := s.effect(rule, number)
+	effect := s.effect(rule, number, s.limit(rule, number))
 	s.result.Images[number] = ImageResult{Rule: r.Priority, Effect: effect, InIndex: s.held[number].any()}
 	switch effect {
 	case Young:
@@ -362,9 +363,9 @@ func (s *simulation) govern(rule, number int) {
 	}
 }
 
-func (s *simulation) effect(rule, image int) Effect {
+func (s *simulation) effect(rule, image int, limit verdict) Effect {
 	action := s.policy.Rules[rule].Action.Type
-	switch limit := s.limit(rule, image); {
+	switch {
 	case limit == within:
 		return Young
 	case s.held[image].from(action):
@@ -379,10 +380,7 @@ func (s *simulation) effect(rule, image int) Effect {
 }
 
 func (s *simulation) act(r *RuleResult, image *Image, effect Effect) {
-	size := image.SizeBytes
-	if image.Index {
-		size = 0
-	}
+	size := image.ownBytes()
 	r.Bytes += size
 	if effect == Archives {
 		s.result.Archived = append(s.result.Archived, image.Digest)
@@ -391,6 +389,14 @@ func (s *simulation) act(r *RuleResult, image *Image, effect Effect) {
 	}
 	s.result.Expired = append(s.result.Expired, image.Digest)
 	s.result.FreedBytes += size
+}
+
+// ownBytes is what goes with the image, as [Result.FreedBytes] counts it.
+func (i *Image) ownBytes() int64 {
+	if i.Index {
+		return 0
+	}
+	return i.SizeBytes
 }
 
 // limit compares an image with the limit of a rule that selects it.
