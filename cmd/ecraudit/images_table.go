@@ -105,7 +105,7 @@ func (v *imagesView) renderImages(to io.Writer, roots []*snapshot.Image, width i
 	var lines []treeLine
 	shown := map[string]bool{}
 	for _, root := range roots {
-		lines = v.flatten(lines, v.tree(root.Digest, "", shown), "", "")
+		lines = v.flatten(lines, v.tree(root, imagegraph.Part{Digest: root.Digest}, shown), "", "")
 	}
 	rows := make([][]string, len(lines))
 	for i := range lines {
@@ -161,7 +161,7 @@ func (v *imagesView) title(n imageNode) string {
 	if n.above {
 		words = append(words, "(shown above)")
 	}
-	if missing := v.describes(n.image); missing != "" {
+	if missing := v.graph.Missing(n.image); missing != "" {
 		words = append(words, "of "+shortDigest(missing)+", which is not here")
 	}
 	return report.Printable(strings.Join(words, " "))

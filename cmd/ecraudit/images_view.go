@@ -1,11 +1,9 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/ecraudit/ecraudit/internal/imagegraph"
@@ -16,55 +14,13 @@ import (
 type imagesView struct {
 	*subject
 	graph *imagegraph.Graph
-	held  map[string]*snapshot.Image // by digest
-	roots []*snapshot.Image          // what belongs to no other image, the newest first
+	roots []*snapshot.Image // what belongs to no other image, the newest first
 	gaps  []unreadGroup
 }
 
 func newImagesView(s *subject, gaps []unreadGroup) *imagesView {
-	images := s.repository.Images
-	v := &imagesView{subject: s, graph: imagegraph.New(images), held: make(map[string]*snapshot.Image, len(images)), gaps: gaps}
-	belongs := map[string]bool{}
-	newest := make([]*snapshot.Image, len(images))
-	for i := range images {
-		newest[i], v.held[images[i].Digest] = &images[i], &images[i]
-		for _, part := range v.parts(&images[i]) {
-			belongs[part.digest] = true
-		}
-	}
-	slices.SortFunc(newest, newestFirst)
-	reached := map[string]bool{}
-	for _, image := range newest {
-		if !belongs[image.Digest] {
-			v.roots = append(v.roots, image)
-			v.reach(image.Digest, reached)
-		}
-	}
-	for _, image := range newest { // what refers to itself in the end
-		if !reached[image.Digest] {
-			v.roots = append(v.roots, image)
-			v.reach(image.Digest, reached)
-		}
-	}
-	slices.SortFunc(v.roots, newestFirst)
-	return v
-}
-
-// reach notes an image and everything that belongs to it.
-func (v *imagesView) reach(digest string, reached map[string]bool) {
-	if reached[digest] {
-		return
-	}
-	reached[digest] = true
-	if image := v.held[digest]; image != nil {
-		for _, part := range v.parts(image) {
-			v.reach(part.digest, reached)
-		}
-	}
-}
-
-func newestFirst(a, b *snapshot.Image) int {
-	return cmp.Or(b.PushedAt.Compare(a.PushedAt), strings.Compare(a.Digest, b.Digest))
+	graph := imagegraph.New(s.repository.Images)
+	return &imagesView{subject: s, graph: graph, roots: graph.Roots(), gaps: gaps}
 }
 
 // imageNode is an image at one place of the tree. An image is at several where
@@ -79,53 +35,20 @@ type imageNode struct {
 
 // tree is an image with everything that belongs to it. What has parts is
 // followed once only, and then in shown.
-func (v *imagesView) tree(digest, platform string, shown map[string]bool) imageNode {
-	n := imageNode{digest: digest, platform: platform, image: v.held[digest]}
+func (v *imagesView) tree(image *snapshot.Image, of imagegraph.Part, shown map[string]bool) imageNode {
+	n := imageNode{digest: of.Digest, platform: of.Platform, image: image}
 	if n.image == nil {
 		return n
 	}
-	parts := v.parts(n.image)
-	if n.above = len(parts) > 0 && shown[digest]; n.above {
+	parts := v.graph.Parts(n.image)
+	if n.above = len(parts) > 0 && shown[n.digest]; n.above {
 		return n
 	}
-	shown[digest] = true
+	shown[n.digest] = true
 	for _, part := range parts {
-		n.parts = append(n.parts, v.tree(part.digest, part.platform, shown))
+		n.parts = append(n.parts, v.tree(v.graph.Image(part.Digest), part, shown))
 	}
 	return n
-}
-
-// imagePart is what an image refers to or is described by.
-type imagePart struct{ digest, platform string }
-
-// parts are the images of an index, as it has them, and then what describes the
-// image.
-func (v *imagesView) parts(i *snapshot.Image) (parts []imagePart) {
-	for _, child := range i.Children {
-		parts = append(parts, imagePart{child.Digest, child.Platform})
-	}
-	referrers := slices.Clone(v.graph.Referrers(i))
-	slices.SortFunc(referrers, func(a, b *snapshot.Image) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), newestFirst(a, b)) })
-	for _, referrer := range referrers {
-		parts = append(parts, imagePart{digest: referrer.Digest})
-	}
-	return parts
-}
-
-// describes returns the digest of the image that an image describes and that is
-// not there, or nothing.
-func (v *imagesView) describes(i *snapshot.Image) string {
-	subject := i.Subject
-	for _, tag := range i.Tags {
-		if hex, ok := strings.CutPrefix(tag, "sha256-"); ok && subject == "" && isArtifact(i) {
-			hex, _, _ = strings.Cut(hex, ".")
-			subject = "sha256:" + hex
-		}
-	}
-	if v.held[subject] != nil {
-		return ""
-	}
-	return subject
 }
 
 func isArtifact(i *snapshot.Image) bool {
@@ -134,8 +57,8 @@ func isArtifact(i *snapshot.Image) bool {
 
 // broken counts the indexes that refer to what is not there.
 func (v *imagesView) broken() (n int) {
-	for _, image := range v.held {
-		if slices.ContainsFunc(image.Children, func(c snapshot.Child) bool { return v.held[c.Digest] == nil }) {
+	for _, image := range v.repository.Images {
+		if slices.ContainsFunc(image.Children, func(c snapshot.Child) bool { return v.graph.Image(c.Digest) == nil }) {
 			n++
 		}
 	}
@@ -144,7 +67,7 @@ func (v *imagesView) broken() (n int) {
 
 // sources are the operations that told scan results, sorted.
 func (v *imagesView) sources() (sources []string) {
-	for _, image := range v.held {
+	for _, image := range v.repository.Images {
 		if image.Scan != nil && image.Scan.Source != "" {
 			sources = append(sources, image.Scan.Source)
 		}
@@ -230,7 +153,7 @@ func (v *imagesView) shownRoots(limit int) []*snapshot.Image {
 func (v *imagesView) within(limit int) (images []*snapshot.Image) {
 	shown := map[string]bool{}
 	for _, root := range v.shownRoots(limit) {
-		v.reach(root.Digest, shown)
+		v.graph.Reach(root.Digest, shown)
 	}
 	for i := range v.repository.Images {
 		if image := &v.repository.Images[i]; shown[image.Digest] {
@@ -268,7 +191,7 @@ func (v *imagesView) imageView(i *snapshot.Image) imageView {
 		view.Children = []childView{}
 	}
 	for _, c := range i.Children {
-		view.Children = append(view.Children, childView{c.Digest, c.Platform, c.Attestation, v.held[c.Digest] == nil})
+		view.Children = append(view.Children, childView{c.Digest, c.Platform, c.Attestation, v.graph.Image(c.Digest) == nil})
 	}
 	if !isArtifact(i) {
 		scan := v.graph.Scan(i)

@@ -37,7 +37,7 @@ func New(images []snapshot.Image) *Graph {
 			g.referrers[subject] = append(g.referrers[subject], image)
 		}
 	}
-	if len(g.parents) > 0 {
+	if len(g.parents) > 0 || len(g.referrers) > 0 {
 		g.byDigest = make(map[string]*snapshot.Image, len(images))
 		for i := range images {
 			g.byDigest[images[i].Digest] = &images[i]
@@ -65,7 +65,7 @@ func subjects(i *snapshot.Image) (digests []string) {
 	return digests
 }
 
-// Image returns the image of a digest that an index refers to, or nil where the
+// Image returns the image of a digest that another refers to, or nil where the
 // repository does not hold it.
 func (g *Graph) Image(digest string) *snapshot.Image { return g.byDigest[digest] }
 
