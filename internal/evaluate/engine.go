@@ -183,18 +183,21 @@ func (e *Engine) Imagine(ctx context.Context, reg *snapshot.Registry, r *snapsho
 }
 
 func (e *Engine) repository(ctx context.Context, reg *snapshot.Registry, r *snapshot.Repository, imagined bool) ([]finding.Finding, error) {
-	settings := e.config.For(resource(r))
-	j := &judgement{engine: e, target: r.Target, repository: r, settings: settings, gap: func(n snapshot.Need) *snapshot.Gap {
+	return e.judge(ctx, e.view(reg, r, e.config.For(resource(r))), imagined)
+}
+
+func (e *Engine) judge(ctx context.Context, v *view, imagined bool) ([]finding.Finding, error) {
+	reg, r := v.registry, v.repository
+	j := &judgement{engine: e, target: r.Target, repository: r, settings: v.settings, gap: func(n snapshot.Need) *snapshot.Gap {
 		if gap := r.Gap(n); gap != nil {
 			return gap
 		}
 		return reg.Gap(n)
 	}}
-	v := e.view(reg, r, settings)
 	if !imagined {
 		e.table.addRepository(e, v)
 	}
-	if gap := r.Gap(snapshot.NeedTags); gap != nil && e.config.TagsDecide(resource(r)) {
+	if gap := e.unsettled(r); gap != nil {
 		j.undecided(gap)
 		return j.finish(), nil
 	}
@@ -210,6 +213,15 @@ func (e *Engine) repository(ctx context.Context, reg *snapshot.Registry, r *snap
 		return nil, err
 	}
 	return j.finish(), nil
+}
+
+// unsettled is why it cannot be told which settings hold for a repository, or
+// nil.
+func (e *Engine) unsettled(r *snapshot.Repository) *snapshot.Gap {
+	if gap := r.Gap(snapshot.NeedTags); gap != nil && e.config.TagsDecide(resource(r)) {
+		return gap
+	}
+	return nil
 }
 
 // runImages judges the images page by page.

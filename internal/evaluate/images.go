@@ -230,6 +230,15 @@ type stats struct {
 	platforms                                                     []string
 }
 
+// sums are the sums over the images, made once.
+func (e *Engine) sums(v *view) *stats {
+	if v.stats == nil {
+		s := e.sum(v)
+		v.stats = &s
+	}
+	return v.stats
+}
+
 // sum goes over the images once.
 func (e *Engine) sum(v *view) stats {
 	r, settings, g := v.repository, v.settings, v.graph

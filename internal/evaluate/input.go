@@ -75,7 +75,7 @@ func (e *Engine) repositoryTerm(v *view) *ast.Term {
 
 // imageFields adds sums over the images and what they cost.
 func (e *Engine) imageFields(o *object, v *view) {
-	s := e.sum(v)
+	s := e.sums(v)
 	o.set("stats", s.term(len(v.repository.Images), e.needs[snapshot.NeedImageGraph]))
 	var cost object
 	cost.amount("monthly", s.monthly)

@@ -17,8 +17,9 @@ const day = 24 * time.Hour
 // lifecycleKnowledge is what a lifecycle policy says, whatever the images.
 // Policies repeat in an organization, so each is looked at once.
 type lifecycleKnowledge struct {
-	policy *lifecycle.Policy // nil where there is none, or none that is valid
-	term   *ast.Term
+	policy   *lifecycle.Policy // nil where there is none, or none that is valid
+	problems []string
+	term     *ast.Term
 }
 
 func (e *Engine) lifecycle(text string, settings *config.Effective) *lifecycleKnowledge {
@@ -35,7 +36,7 @@ func (e *Engine) lifecycle(text string, settings *config.Effective) *lifecycleKn
 	o.set("rules", lifecycleRules(policy))
 	o.set("release_tags", releaseReach(policy, settings).term())
 	o.set("repair", repairTerm(policy))
-	known := &lifecycleKnowledge{policy, o.term()}
+	known := &lifecycleKnowledge{policy, problems, o.term()}
 	e.lifecycles.Store(key, known)
 	return known
 }
@@ -118,15 +119,16 @@ func (e *Engine) lifecycleFields(o *object, v *view) {
 	o.set("lifecycle", known.term)
 	o.set("lifecycle_baseline", list(e.baseline(known.policy, r.Lifecycle, settings), baseline.term))
 	if p != nil && p.policy != nil {
-		o.set("lifecycle_preview", e.previewTerm(p, settings))
+		o.set("lifecycle_preview", p.term())
 	}
 }
 
 // preview is what the lifecycle policy of a repository would do now.
 type preview struct {
-	policy *lifecycle.Policy // nil where there is none, or none that is valid
-	images []lifecycle.Image
-	result lifecycle.Result
+	policy   *lifecycle.Policy // nil where there is none, or none that is valid
+	images   []lifecycle.Image
+	result   lifecycle.Result
+	insights []lifecycle.Insight
 }
 
 // preview simulates a repository's policy. It is nil where no rule asks, or
@@ -135,11 +137,21 @@ func (e *Engine) preview(r *snapshot.Repository, settings *config.Effective) *pr
 	if !e.previews || r.Gap(snapshot.NeedLifecycle) != nil || r.Gap(snapshot.NeedImages) != nil {
 		return nil
 	}
+	return e.foresee(r, settings)
+}
+
+func (e *Engine) foresee(r *snapshot.Repository, settings *config.Effective) *preview {
 	p := &preview{policy: e.lifecycle(r.Lifecycle, settings).policy}
-	if p.policy != nil {
-		p.images = lifecycle.FromSnapshot(r.Images)
-		p.result = p.policy.Simulate(p.images, e.options.Clock)
+	if p.policy == nil {
+		return p
 	}
+	p.images = lifecycle.FromSnapshot(r.Images)
+	p.result = p.policy.Simulate(p.images, e.options.Clock)
+	p.insights = p.policy.Insights(p.images, e.options.Clock, lifecycle.InsightOptions{
+		Release:      settings.ReleaseTagsRegexp().MatchString,
+		ActiveWithin: time.Duration(settings.Settings.Ages.InUseDays) * day,
+		PilingUp:     settings.Settings.Limits.UntaggedImages,
+	})
 	return p
 }
 
@@ -157,7 +169,7 @@ func (p *preview) freedMonthly(r *snapshot.Repository, prices config.Prices) (co
 	return cost
 }
 
-func (e *Engine) previewTerm(p *preview, settings *config.Effective) *ast.Term {
+func (p *preview) term() *ast.Term {
 	result := p.result
 	var o object
 	o.number("expires", int64(len(result.Expired)))
@@ -165,12 +177,7 @@ func (e *Engine) previewTerm(p *preview, settings *config.Effective) *ast.Term {
 	o.number("bytes", result.FreedBytes)
 	o.number("undecided", int64(result.Undecided))
 	o.set("rules", list(result.Rules, ruleResultTerm))
-	insights := p.policy.Insights(p.images, e.options.Clock, lifecycle.InsightOptions{
-		Release:      settings.ReleaseTagsRegexp().MatchString,
-		ActiveWithin: time.Duration(settings.Settings.Ages.InUseDays) * day,
-		PilingUp:     settings.Settings.Limits.UntaggedImages,
-	})
-	o.set("insights", list(insights, insightTerm))
+	o.set("insights", list(p.insights, insightTerm))
 	return o.term()
 }
 

@@ -26,10 +26,13 @@ func (o *object) number(key string, value int64) {
 	o.set(key, number(value))
 }
 
-// amount is a sum of money, to a hundredth of a cent.
+// amount is a sum of money.
 func (o *object) amount(key string, value float64) {
-	o.set(key, ast.NumberTerm(json.Number(strconv.FormatFloat(math.Round(value*1e4)/1e4, 'f', -1, 64))))
+	o.set(key, ast.NumberTerm(json.Number(strconv.FormatFloat(hundredthsOfCents(value), 'f', -1, 64))))
 }
+
+// hundredthsOfCents rounds a sum of money to what rules see of it.
+func hundredthsOfCents(value float64) float64 { return math.Round(value*1e4) / 1e4 }
 
 // moment is left out where the time is not known.
 func (o *object) moment(key string, t time.Time) {

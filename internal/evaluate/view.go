@@ -16,6 +16,7 @@ type view struct {
 	graph      *imagegraph.Graph
 	access     *accessView // nil where no rule asks, or the policy could not be read
 	preview    *preview    // nil where no rule asks, or something could not be read
+	stats      *stats      // see sums
 }
 
 type accessView struct {
