@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -25,12 +27,14 @@ type auditFlags struct {
 // reportFlags say how results are shown and when they fail.
 type reportFlags struct {
 	outputFlags
+	details         bool
 	failOn          string
 	allowIncomplete bool
 }
 
 func (f *reportFlags) add(flags *pflag.FlagSet) {
 	f.outputFlags.add(flags)
+	flags.BoolVar(&f.details, "details", false, "also write what there is to see of each repository (who can pull, lifecycle, images, cost) into "+strings.Join(report.DetailFormats(), " and "))
 	flags.StringVar(&f.failOn, "fail-on", "high", "lowest `SEVERITY` that makes the exit code 2: critical, high, medium, low, info or none")
 	flags.BoolVar(&f.allowIncomplete, "allow-incomplete", false, "exit with 0 even when something could not be read or decided")
 }
@@ -38,6 +42,9 @@ func (f *reportFlags) add(flags *pflag.FlagSet) {
 func (f *reportFlags) check() error {
 	if err := f.outputFlags.check(); err != nil {
 		return err
+	}
+	if f.details && !slices.ContainsFunc(f.formats(), report.CarriesDetails) {
+		return fmt.Errorf("--details: no output has a place for details: write one more as %s, such as -o report.json", strings.Join(report.DetailFormats(), " or "))
 	}
 	return oneOf("--fail-on", f.failOn, failOnNames())
 }
@@ -58,6 +65,7 @@ what would mend the findings, shows it, asks, and applies it.
   ecraudit audit --accounts 111122223333,444455556666 --role-name ecraudit-reader --regions eu-west-1,us-east-1
   ecraudit audit --ou ou-ab12-11111111 --exclude-accounts 444455556666 --role-name ecraudit-reader
   ecraudit audit --snapshot org.snapshot
+  ecraudit audit --snapshot org.snapshot --details -o report.json
   ecraudit audit --org --role-name ecraudit-reader --fix --fix-role-name ecraudit-fixer --max-risk safe --yes`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -170,6 +178,11 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 		return 0, err
 	}
 	defer a.Close()
+	if to.askForDetails(f.details) {
+		if err := a.Portray(); err != nil {
+			return 0, err
+		}
+	}
 	sourceErr := source(a)
 	interrupted := ctx.Err() != nil
 	if sourceErr != nil && !interrupted {

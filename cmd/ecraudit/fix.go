@@ -76,6 +76,11 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 		return 0, err
 	}
 	defer a.Close()
+	if to.askForDetails(f.details) {
+		if err := a.Portray(); err != nil {
+			return 0, err
+		}
+	}
 	p := newPlanning(engine, filter, nil)
 	a.Watch(p.planner)
 	options := f.collectOptions(c, engine, s.err)
@@ -158,3 +163,6 @@ func (u *unmended) Finding(f finding.Finding) error {
 	}
 	return u.Handler.Finding(f)
 }
+
+// Detail passes on.
+func (u *unmended) Detail(d report.Detail) error { return report.TellDetail(u.Handler, d) }

@@ -56,6 +56,18 @@ func (f *outputFlags) check() error {
 	return nil
 }
 
+// formats are those of all outputs, which were checked.
+func (f *outputFlags) formats() (formats []string) {
+	if len(f.outputs) == 0 {
+		return []string{f.format}
+	}
+	for _, output := range f.outputs {
+		format, _, _ := f.split(output)
+		formats = append(formats, format)
+	}
+	return formats
+}
+
 // split finds the format of an output: the one that it names, the one of --format
 // where there is one output, or else that of its extension.
 func (f *outputFlags) split(output string) (format, path string, err error) {
@@ -84,8 +96,17 @@ func (f *outputFlags) split(output string) (format, path string, err error) {
 type destination struct {
 	report.Handler
 	output
-	format string
-	whole  bool
+	format  string
+	details bool // it is told details
+	whole   bool
+}
+
+// Detail passes on what was asked for.
+func (d *destination) Detail(detail report.Detail) error {
+	if !d.details {
+		return nil
+	}
+	return report.TellDetail(d.Handler, detail)
 }
 
 // End notes that the report is whole.
@@ -141,6 +162,17 @@ func (d destinations) handler() report.Handler {
 		handlers[i] = d[i]
 	}
 	return report.Tee(handlers...)
+}
+
+// askForDetails decides which of them are told details: those whose format asks
+// for them by itself, and where all are to have them, all that have a place for
+// them. It reports whether there is any.
+func (d destinations) askForDetails(all bool) (asked bool) {
+	for _, one := range d {
+		one.details = all && report.CarriesDetails(one.format) || report.WantsDetails(one.format)
+		asked = asked || one.details
+	}
+	return asked
 }
 
 // commit has those reports appear that are whole.

@@ -47,6 +47,7 @@ Exit codes:
 				return err
 			}
 			defer to.abort()
+			to.askForDetails(true)
 			if err := report.Replay(in, to.handler()); err != nil {
 				return errors.Join(fmt.Errorf("%s: %w", args[0], err), to.commit())
 			}

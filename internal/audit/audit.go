@@ -19,6 +19,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/portrait"
 	"github.com/ecraudit/ecraudit/internal/report"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -54,6 +55,7 @@ type Audit struct {
 	watcher  Watcher // may be nil
 	findings *snapshot.Spool
 	gaps     *snapshot.Spool
+	details  *snapshot.Spool // nil where nobody wants any
 	stopped  atomic.Bool // something was not judged because the run was stopped
 
 	mu           sync.Mutex
@@ -86,8 +88,22 @@ func New(engine *evaluate.Engine) (*Audit, error) {
 // Watch has a watcher told what is found from now on.
 func (a *Audit) Watch(w Watcher) { a.watcher = w }
 
+// Portray has what there is to see of each repository told beside its findings.
+// It is made of what is judged: nothing more is collected for it.
+func (a *Audit) Portray() error {
+	details, err := snapshot.NewSpool()
+	a.details = details
+	return err
+}
+
 // Close removes what the run keeps on disk.
-func (a *Audit) Close() error { return errors.Join(a.findings.Close(), a.gaps.Close()) }
+func (a *Audit) Close() error {
+	err := errors.Join(a.findings.Close(), a.gaps.Close())
+	if a.details != nil {
+		err = errors.Join(err, a.details.Close())
+	}
+	return err
+}
 
 // Begin notes the organization, before anything is judged.
 func (a *Audit) Begin(organization snapshot.Organization) error {
@@ -112,7 +128,7 @@ func (a *Audit) Registry(ctx context.Context, r *snapshot.Registry) error {
 
 // Repository judges a repository and its images.
 func (a *Audit) Repository(ctx context.Context, reg *snapshot.Registry, r *snapshot.Repository) error {
-	findings, err := a.engine.Repository(ctx, reg, r)
+	findings, err := a.judge(ctx, reg, r)
 	if err != nil {
 		return a.noteStop(err)
 	}
@@ -122,6 +138,19 @@ func (a *Audit) Repository(ctx context.Context, reg *snapshot.Registry, r *snaps
 		}
 	}
 	return a.keep(r.Target, r.Name, findings, r.Gaps)
+}
+
+// judge finds what is wrong with a repository, and keeps its portrait.
+func (a *Audit) judge(ctx context.Context, reg *snapshot.Registry, r *snapshot.Repository) ([]finding.Finding, error) {
+	if a.details == nil {
+		return a.engine.Repository(ctx, reg, r)
+	}
+	findings, evidence, err := a.engine.Examine(ctx, reg, r)
+	if err != nil {
+		return nil, err
+	}
+	detail := portrait.Draw(evidence, findings, a.engine.Clock())
+	return findings, put(a.details, r.Target, r.Name, []report.Detail{detail})
 }
 
 // Done notes how a target ended.
@@ -229,6 +258,9 @@ func (a *Audit) Finish(ctx context.Context, handler report.Handler, o Options, i
 	if err := a.tellGaps(handler); err != nil {
 		return 0, err
 	}
+	if err := a.tellDetails(handler); err != nil {
+		return 0, err
+	}
 	return summary.ExitCode, handler.End(summary)
 }
 
@@ -247,6 +279,15 @@ func (a *Audit) tellGaps(handler report.Handler) error {
 		}
 	}
 	return nil
+}
+
+func (a *Audit) tellDetails(handler report.Handler) error {
+	if a.details == nil {
+		return nil
+	}
+	return a.details.Each(func(_ snapshot.Target, _ string, chunk []byte) error {
+		return each(chunk, func(d report.Detail) error { return report.TellDetail(handler, d) })
+	})
 }
 
 // anyGap is one of the gaps, or nil when there is none.

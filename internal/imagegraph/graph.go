@@ -33,7 +33,7 @@ func New(images []snapshot.Image) *Graph {
 		for _, child := range image.Children {
 			g.parents[child.Digest] = append(g.parents[child.Digest], image)
 		}
-		for _, subject := range subjects(image) {
+		for _, subject := range Subjects(image) {
 			g.referrers[subject] = append(g.referrers[subject], image)
 		}
 	}
@@ -49,8 +49,9 @@ func New(images []snapshot.Image) *Graph {
 // cosignTag names, in cosign's convention, the image that is described.
 var cosignTag = regexp.MustCompile(`^sha256-([0-9a-f]{64})\.(?:sig|att|sbom)$`)
 
-// subjects are the digests of the images that an image describes.
-func subjects(i *snapshot.Image) (digests []string) {
+// Subjects are the digests of the images that an image describes: by its subject,
+// or by a tag as cosign gives it.
+func Subjects(i *snapshot.Image) (digests []string) {
 	if i.Subject != "" {
 		digests = append(digests, i.Subject)
 	}

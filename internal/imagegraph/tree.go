@@ -42,7 +42,7 @@ func (g *Graph) Owners(i *snapshot.Image) []*snapshot.Image {
 		return owners
 	}
 	owners = slices.Clip(owners)
-	for _, subject := range subjects(i) {
+	for _, subject := range Subjects(i) {
 		if image := g.byDigest[subject]; image != nil {
 			owners = append(owners, image)
 		}
@@ -50,10 +50,38 @@ func (g *Graph) Owners(i *snapshot.Image) []*snapshot.Image {
 	return owners
 }
 
+// Root is an image that belongs to no other and leads to the image: the newest
+// of its owners, and so on. The image itself is one that belongs to no other.
+func (g *Graph) Root(i *snapshot.Image) *snapshot.Image {
+	passed := map[string]bool{}
+	for {
+		owners := g.Owners(i)
+		if len(owners) == 0 || passed[i.Digest] {
+			return i
+		}
+		passed[i.Digest] = true
+		i = slices.MinFunc(owners, newestFirst)
+	}
+}
+
+// Platform is what the newest index that refers to an image gives it.
+func (g *Graph) Platform(i *snapshot.Image) string {
+	indexes := g.parents[i.Digest]
+	if len(indexes) == 0 {
+		return ""
+	}
+	for _, child := range slices.MinFunc(indexes, newestFirst).Children {
+		if child.Digest == i.Digest {
+			return child.Platform
+		}
+	}
+	return ""
+}
+
 // Missing returns the digest of the image that an image describes and that the
 // repository does not hold, or nothing.
 func (g *Graph) Missing(i *snapshot.Image) string {
-	for _, subject := range subjects(i) {
+	for _, subject := range Subjects(i) {
 		if g.byDigest[subject] == nil {
 			return subject
 		}

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"io"
+	"slices"
 	"time"
 
 	"github.com/ecraudit/ecraudit/internal/access"
@@ -48,9 +50,10 @@ type DetailLifecycle struct {
 	Problems []string `json:"problems,omitempty"` // why the policy is not valid, and what is questionable about it
 	Rules    []string `json:"rules,omitempty"`    // what each does, in words, in the order in which they act
 	// Timeline is what the rules act on, by the day of it; those that are due
-	// now come first. Empty where the images were not read.
+	// now come first.
 	Timeline []DetailDue `json:"timeline,omitempty"`
-	// Horizon is the last day that the timeline looks at.
+	// Horizon is the last day that the timeline looks at. It is zero where there is
+	// no timeline: the images were not read, or the policy is not valid.
 	Horizon time.Time `json:"horizon,omitzero"`
 	// Stay is how many images nothing happens to by the horizon, and Undecided of
 	// how many it cannot be said.
@@ -58,9 +61,11 @@ type DetailLifecycle struct {
 	Undecided int `json:"undecided,omitempty"`
 }
 
-// DetailDue is what one rule of a lifecycle policy acts on at one day.
+// DetailDue is what one rule of a lifecycle policy acts on at one day. Where
+// that would be more than 120 for a repository, several days are put together,
+// and At is the first of them.
 type DetailDue struct {
-	At     time.Time `json:"at"`
+	At     time.Time `json:"at"`     // the moment of the run for what is due now; otherwise so many days later
 	Rule   int       `json:"rule"`   // its priority
 	Action string    `json:"action"` // expire or archive
 	Images int       `json:"images"`
@@ -86,13 +91,14 @@ type DetailImage struct {
 	Bytes    int64         `json:"bytes"`
 	PushedAt time.Time     `json:"pushed_at,omitzero"`
 	PulledAt time.Time     `json:"pulled_at,omitzero"` // the newest pull of it or of what it is used by
-	// Children are the digests that an index refers to, there or not; Subject is
-	// the digest of the image that this one describes.
+	// Children are the digests that an index refers to, there or not, at most a
+	// hundred; Subject is the digest of the image that this one describes.
 	Children []string `json:"children,omitempty"`
 	Subject  string   `json:"subject,omitempty"`
 	Release  bool     `json:"release,omitempty"` // it has a tag of a release
 	// Scan is the state of its scan in words, or why vulnerabilities are not
-	// known; Vulnerabilities are counted by AWS's severities, nil where unknown.
+	// known; Vulnerabilities are counted by AWS's severities, without those of
+	// which there are none. Beside a reason they are those that are surely there.
 	Scan            string         `json:"scan,omitempty"`
 	Vulnerabilities map[string]int `json:"vulnerabilities,omitempty"`
 }
@@ -100,10 +106,10 @@ type DetailImage struct {
 // DetailCost is what storing a repository's images costs in a month: upper
 // bounds, since layers that images share are counted for each.
 type DetailCost struct {
-	Currency string  `json:"currency"`
-	Monthly  float64 `json:"monthly"`
-	Unused   float64 `json:"unused"` // the part of images that nobody pushed or pulled for long
-	Freed    float64 `json:"freed"`  // the part that the lifecycle policy would expire now
+	Currency string   `json:"currency"`
+	Monthly  float64  `json:"monthly"`
+	Unused   float64  `json:"unused"`          // the part of images that nobody pushed or pulled for long
+	Freed    *float64 `json:"freed,omitempty"` // the part that the lifecycle policy would expire now; nil where that is not known
 }
 
 // DetailHandler is a [Handler] that is told details.
@@ -118,3 +124,22 @@ func TellDetail(h Handler, d Detail) error {
 	}
 	return nil
 }
+
+// CarriesDetails reports whether a format has a place for details.
+func CarriesDetails(format string) bool { return slices.Contains(DetailFormats(), format) }
+
+// DetailFormats are the names of the formats that have a place for details.
+func DetailFormats() (names []string) {
+	for _, f := range formats() {
+		h := f.open(io.Discard, Options{})
+		if _, carries := h.(DetailHandler); carries {
+			names = append(names, f.name)
+		}
+		_ = Close(h) // nothing was written
+	}
+	return names
+}
+
+// WantsDetails reports whether a format is not whole without details, so that
+// they are gathered for it without being asked for.
+func WantsDetails(format string) bool { return format == "html" }

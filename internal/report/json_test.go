@@ -254,7 +254,7 @@ func everyDetail() Detail {
 				Children: []string{digest(2)}, Subject: digest(3), Release: true, Scan: "findings", Vulnerabilities: map[string]int{"CRITICAL": 1},
 			}},
 		},
-		Cost: &DetailCost{Currency: "USD", Monthly: 3, Unused: 2, Freed: 1},
+		Cost: &DetailCost{Currency: "USD", Monthly: 3, Unused: 2, Freed: new(1.0)},
 	}
 }
 
