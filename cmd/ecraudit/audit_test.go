@@ -35,7 +35,6 @@ func TestDemo(t *testing.T) {
 
 func TestReportFollowsItsSchema(t *testing.T) {
 	w := demoWorld(t)
-	r := w.run("audit --format json" + orgFlags)
 	compiler := jsonschema.NewCompiler()
 	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(report.SchemaJSON()))
 	if err != nil {
@@ -48,12 +47,15 @@ func TestReportFollowsItsSchema(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	instance, err := jsonschema.UnmarshalJSON(strings.NewReader(r.out))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := compiled.Validate(instance); err != nil {
-		t.Error(err)
+	for _, flags := range []string{"", " --details"} {
+		r := w.run("audit --format json" + flags + orgFlags)
+		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(r.out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := compiled.Validate(instance); err != nil {
+			t.Errorf("%s: %v", flags, err)
+		}
 	}
 }
 

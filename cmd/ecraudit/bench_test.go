@@ -56,7 +56,7 @@ func BenchmarkPeakMemory(b *testing.B) {
 	binary := buildBinary(b)
 	for _, repositories := range []int{2_000, 20_000} {
 		environment := benchWorld(b, repositories)
-		for _, format := range []string{"json", "ndjson", "table", "snapshot"} {
+		for _, format := range []string{"json", "details", "ndjson", "table", "snapshot"} {
 			b.Run(fmt.Sprintf("repositories=%d/format=%s", repositories, format), func(b *testing.B) {
 				for b.Loop() {
 					b.ReportMetric(peakMemory(b, binary, environment, format), "MiB-peak")
@@ -70,8 +70,11 @@ func peakMemory(b *testing.B, binary string, environment []string, format string
 	b.Helper()
 	dir := b.TempDir()
 	line := "audit --format " + format + " -o report"
-	if format == "snapshot" {
+	switch format {
+	case "snapshot":
 		line = "snapshot -o report"
+	case "details":
+		line = "audit --details --format json -o report"
 	}
 	command := exec.CommandContext(b.Context(), binary, strings.Fields(line)...)
 	command.Dir, command.Env = dir, environment

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -59,7 +58,7 @@ func runSnapshot(ctx context.Context, f *snapshotFlags, s streams) error {
 	if err != nil {
 		return err
 	}
-	clock := time.Now().UTC()
+	clock := s.clock()
 	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: clock})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"context"
+	"maps"
 
 	"github.com/ecraudit/ecraudit/internal/access"
 	"github.com/ecraudit/ecraudit/internal/config"
@@ -67,7 +68,8 @@ func (e *Engine) evidence(v *view) *Evidence {
 		evidence.Scanning = r.Scanning
 	}
 	if read(snapshot.NeedTags) {
-		evidence.Tags = r.Tags
+		evidence.Tags = map[string]string{}
+		maps.Copy(evidence.Tags, r.Tags)
 	}
 	settled := e.unsettled(r) == nil
 	p := v.preview

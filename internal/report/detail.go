@@ -26,7 +26,7 @@ type Detail struct {
 	Encryption snapshot.Encryption         `json:"encryption"`
 	ScanOnPush bool                        `json:"scan_on_push"`       // the repository's own flag, which may decide nothing
 	Scanning   *snapshot.EffectiveScanning `json:"scanning,omitempty"` // what AWS says it does
-	Tags       map[string]string           `json:"tags,omitempty"`
+	Tags       map[string]string           `json:"tags,omitzero"`      // of the resource; empty where it has none
 
 	Access    *DetailAccess    `json:"access,omitempty"`
 	Lifecycle *DetailLifecycle `json:"lifecycle,omitempty"`
