@@ -56,7 +56,7 @@ type Audit struct {
 	findings *snapshot.Spool
 	gaps     *snapshot.Spool
 	details  *snapshot.Spool // nil where nobody wants any
-	stopped  atomic.Bool // something was not judged because the run was stopped
+	stopped  atomic.Bool     // something was not judged because the run was stopped
 
 	mu           sync.Mutex
 	organization snapshot.Organization
