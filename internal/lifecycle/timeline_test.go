@@ -24,11 +24,11 @@ func TestTimeline(t *testing.T) {
 	}{
 		{
 			name: "each image on the day after which it is older than the limit", rules: []string{ruleText(1, anyTag+","+pushed7, expire)}, days: 90,
-			images: []Image{image("a", 8, "old"), image("b", 7, "exact"), image("c", 6.5, "c"), image("d", 0, "d"), image("e", -1)},
+			images: []Image{image("a", 8, "old"), image("b", 7, "exact"), image("c", 6.5, "c"), image("d", 0, "d"), image("e", -1), image("f", -0.5)},
 			want: []Due{
 				{At: on(0), Rule: 1, Action: Expire, Images: 1, Bytes: 100, Tags: []string{"old"}},
 				{At: on(1), Rule: 1, Action: Expire, Images: 2, Bytes: 200, Tags: []string{"c", "exact"}},
-				{At: on(8), Rule: 1, Action: Expire, Images: 1, Bytes: 100, Tags: []string{"d"}},
+				{At: on(8), Rule: 1, Action: Expire, Images: 2, Bytes: 200, Tags: []string{"d"}},
 				{At: on(9), Rule: 1, Action: Expire, Images: 1, Bytes: 100},
 			},
 		},
