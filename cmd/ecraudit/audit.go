@@ -20,6 +20,7 @@ type auditFlags struct {
 	ruleFlags
 	targetFlags
 	reportFlags
+	baselineFlags
 	snapshot string
 	fixFlags
 }
@@ -66,6 +67,7 @@ what would mend the findings, shows it, asks, and applies it.
   ecraudit audit --ou ou-ab12-11111111 --exclude-accounts 444455556666 --role-name ecraudit-reader
   ecraudit audit --snapshot org.snapshot
   ecraudit audit --snapshot org.snapshot --details -o report.json
+  ecraudit audit --snapshot org.snapshot --baseline ecraudit.baseline
   ecraudit audit --org --role-name ecraudit-reader --fix --fix-role-name ecraudit-fixer --max-risk safe --yes`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -75,6 +77,7 @@ what would mend the findings, shows it, asks, and applies it.
 	f.ruleFlags.add(command.Flags())
 	f.targetFlags.add(command.Flags())
 	f.reportFlags.add(command.Flags())
+	f.baselineFlags.add(command.Flags())
 	command.Flags().StringVar(&f.snapshot, "snapshot", "", "judge this snapshot `FILE` instead of asking AWS")
 	f.fixFlags.add(command)
 	complete(command, "format", report.Formats())
@@ -105,6 +108,9 @@ func runAudit(ctx context.Context, f *auditFlags, flags *pflag.FlagSet, s stream
 		return err
 	}
 	if err := f.fixFlags.check(flags); err != nil {
+		return err
+	}
+	if err := f.baselineFlags.read(); err != nil {
 		return err
 	}
 	if f.snapshot == "" {
@@ -141,7 +147,7 @@ func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
 	if f.fix {
 		return f.mend(ctx, c, rules, engine, s)
 	}
-	return f.judge(ctx, engine, s, func(a *audit.Audit) error {
+	return f.judge(ctx, engine, s, &f.baselineFlags, func(a *audit.Audit) error {
 		return f.collect(ctx, f.collectOptions(c, engine, s.err), a, s.err)
 	})
 }
@@ -161,13 +167,13 @@ func (f *auditFlags) auditSnapshot(ctx context.Context, s streams) (int, error) 
 	if err != nil {
 		return 0, err
 	}
-	return f.judge(ctx, engine, s, func(a *audit.Audit) error {
+	return f.judge(ctx, engine, s, &f.baselineFlags, func(a *audit.Audit) error {
 		return a.Snapshot(ctx, saved.Reader)
 	})
 }
 
 // judge runs an audit from any source and writes its report.
-func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s streams, source func(*audit.Audit) error) (code int, err error) {
+func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s streams, known *baselineFlags, source func(*audit.Audit) error) (code int, err error) {
 	to, err := f.open(s)
 	if err != nil {
 		return 0, err
@@ -183,12 +189,17 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 			return 0, err
 		}
 	}
+	known.compare(a)
 	sourceErr := source(a)
 	interrupted := ctx.Err() != nil
 	if sourceErr != nil && !interrupted {
 		return 0, sourceErr
 	}
-	return f.report(ctx, a, to, to.handler(), interrupted)
+	code, err = f.report(ctx, a, to, to.handler(), interrupted)
+	if err == nil {
+		known.warn(a, s.err)
+	}
+	return code, err
 }
 
 // report tells an audit to a handler, and has the reports appear that are whole.

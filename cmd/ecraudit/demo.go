@@ -105,7 +105,7 @@ func (f *demoFlags) runDemo(ctx context.Context, s streams) error {
 		Regions:     awssim.DemoRegions(),
 		Concurrency: awsapi.DefaultConcurrency, Patience: awsapi.DefaultPatience, CallTimeout: awsapi.DefaultCallTimeout,
 	}
-	code, err := f.judge(ctx, engine, s, func(a *audit.Audit) error {
+	code, err := f.judge(ctx, engine, s, &baselineFlags{}, func(a *audit.Audit) error {
 		return f.collect(ctx, f.collectOptions(c, engine, s.err), a, s.err)
 	})
 	if err != nil {

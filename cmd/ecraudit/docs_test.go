@@ -208,6 +208,15 @@ func (w *world) prepared(args []string) []string {
 	if w.takes(line, "report.json") {
 		w.works("audit -o report.json" + orgFlags)
 	}
+	for _, report := range []string{"before.json", "after.json"} {
+		if w.takes(line, report) {
+			w.works("audit -o " + report + orgFlags)
+		}
+	}
+	if w.takes(line, "ecraudit.baseline") {
+		w.works("audit -o known.json" + orgFlags)
+		w.works("baseline known.json -o ecraudit.baseline")
+	}
 	if strings.Contains(line, someRun) || strings.HasSuffix(line, "undo --last") || strings.Contains(line, "quarantine restore") {
 		w.works("audit --fix --yes --only tag-retention --regions us-east-1")
 	}

@@ -83,6 +83,7 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 	}
 	p := newPlanning(engine, filter, nil)
 	a.Watch(p.planner)
+	f.compare(a)
 	options := f.collectOptions(c, engine, s.err)
 	options.Needs = p.needs
 	runErr := f.collect(ctx, options, a, s.err)
@@ -98,6 +99,7 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 	if err != nil {
 		return 0, err
 	}
+	f.warn(a, s.err)
 	if to.onStdout() {
 		s.out = s.err // standard output has a report for programs
 	}
@@ -147,7 +149,7 @@ func plannedFindings(p *remediate.Plan) map[string]bool {
 }
 
 // unmended counts the findings at or above the severity to fail on that no
-// change mends, while they are reported.
+// change mends and no baseline knows, while they are reported.
 type unmended struct {
 	report.Handler
 	planned map[string]bool
@@ -158,7 +160,7 @@ type unmended struct {
 // Finding counts and passes on.
 func (u *unmended) Finding(f finding.Finding) error {
 	threshold, err := finding.ParseSeverity(u.failOn)
-	if err == nil && f.Status == finding.Fail && f.Severity >= threshold && !u.planned[f.Fingerprint] {
+	if err == nil && f.Status == finding.Fail && f.Change != finding.Known && f.Severity >= threshold && !u.planned[f.Fingerprint] {
 		u.count++
 	}
 	return u.Handler.Finding(f)

@@ -76,7 +76,7 @@ func errorText(err error) string {
 const exitCodes = `Exit codes:
   0  everything was read, and nothing is at or above --fail-on
   1  usage or internal error
-  2  findings at or above --fail-on
+  2  findings at or above --fail-on; with --baseline, new or worsened ones
   3  nothing to fail on, but incomplete: something could not be read, or a rule
      at or above --fail-on could not tell (--allow-incomplete makes it 0)`
 
@@ -104,7 +104,7 @@ Without a command it audits the account and region of the ambient credentials.
 	root.SetVersionTemplate(versionText())
 	root.SetFlagErrorFunc(explainFlag)
 	groupFlags(root)
-	root.AddCommand(audit, newReport(s), newPlan(s), newShow(s), newApply(s), newUndo(s), newJournal(s), newQuarantine(s), newSnapshot(s), newRules(s), newAccess(s), newCost(s), newImages(s), newLifecycle(s), newDemo(s), newVersion(s))
+	root.AddCommand(audit, newReport(s), newDiff(s), newBaseline(s), newPlan(s), newShow(s), newApply(s), newUndo(s), newJournal(s), newQuarantine(s), newSnapshot(s), newRules(s), newAccess(s), newCost(s), newImages(s), newLifecycle(s), newDemo(s), newVersion(s))
 	return root
 }
 

@@ -57,6 +57,7 @@ type Audit struct {
 	gaps     *snapshot.Spool
 	details  *snapshot.Spool // nil where nobody wants any
 	stopped  atomic.Bool     // something was not judged because the run was stopped
+	baseline *baseline       // what findings are compared with; nil without one
 
 	mu           sync.Mutex
 	organization snapshot.Organization
@@ -70,6 +71,7 @@ type countKey struct {
 	rule     string
 	severity finding.Severity
 	status   finding.Status
+	known    bool // by the baseline, so that it decides nothing
 }
 
 // New starts a run. Close must be called.
@@ -170,6 +172,9 @@ func (a *Audit) noteStop(err error) error {
 
 // keep puts results on disk and counts them.
 func (a *Audit) keep(target snapshot.Target, repository string, findings []finding.Finding, gaps []snapshot.Gap) error {
+	if err := a.baseline.mark(findings, gaps); err != nil {
+		return err
+	}
 	if err := put(a.findings, target, repository, findings); err != nil {
 		return err
 	}
@@ -188,7 +193,7 @@ func (a *Audit) keep(target snapshot.Target, repository string, findings []findi
 
 func (a *Audit) count(findings []finding.Finding) {
 	for _, f := range findings {
-		a.counts[countKey{f.Rule, f.Severity, f.Status}]++
+		a.counts[countKey{f.Rule, f.Severity, f.Status, f.Change == finding.Known}]++
 	}
 }
 
@@ -240,9 +245,13 @@ func (a *Audit) Finish(ctx context.Context, handler report.Handler, o Options, i
 	if err != nil {
 		return 0, err
 	}
+	if err := a.baseline.mark(organization, nil); err != nil {
+		return 0, err
+	}
 	a.count(organization)
 	run := a.describe(o, interrupted)
 	summary := a.summarize(o, run)
+	summary.Changes = a.baseline.changes(run, a.targets)
 	if err := handler.Begin(run); err != nil {
 		return 0, err
 	}
@@ -305,7 +314,7 @@ func (a *Audit) describe(o Options, interrupted bool) report.Run {
 		Schema: report.Schema, Version: o.Version, RulesDigest: a.engine.Digest(), Clock: a.engine.Clock(),
 		OrganizationID: a.organization.ID, OrganizationUnread: a.organization.Unread, Framework: a.engine.Framework(),
 		Complete: !interrupted && a.anyGap() == nil, Interrupted: interrupted,
-		Targets: make([]report.Target, len(a.targets)), Rules: a.engine.Rules(),
+		Baseline: a.baseline.describe(), Targets: make([]report.Target, len(a.targets)), Rules: a.engine.Rules(),
 	}
 	for i, t := range a.targets {
 		run.Targets[i] = report.Target{
@@ -342,7 +351,7 @@ func (a *Audit) summarize(o Options, run report.Run) report.Summary {
 		count(s.BySeverity, key.severity.String(), key.status, n)
 		count(s.ByRule, key.rule, key.status, n)
 		switch {
-		case failNever || key.severity < threshold || key.status == finding.Waived:
+		case failNever || key.severity < threshold || key.status == finding.Waived || key.known:
 		case key.status == finding.Fail:
 			s.Failing += n
 		default:
