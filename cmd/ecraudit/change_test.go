@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -14,6 +15,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/awssim"
 	"github.com/ecraudit/ecraudit/internal/change"
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/history"
 	"github.com/ecraudit/ecraudit/internal/report"
 )
 
@@ -289,5 +291,46 @@ func TestBaselineThatCannotBeRead(t *testing.T) {
 	}
 	if calls := w.server.Calls().Total().Calls; calls > 0 {
 		t.Errorf("%d calls were made", calls)
+	}
+}
+
+func TestHistoryCommand(t *testing.T) {
+	w := changeWorld(t)
+	if err := os.Mkdir("reports", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w.edited("reports/b.json", dropRule("repository-public"))
+	w.edited("reports/a.json", func(d *document) { d.Run.Clock = d.Run.Clock.Add(-24 * time.Hour) })
+	w.write("reports/notes.txt", "notes")
+	r := w.run("history reports")
+	if r.code != 0 || r.err != "" {
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+	for _, want := range []string{"reports: 2 reports", "2 reports are NOT complete", "LEFT ASIDE  1", "notes.txt: ", "WORST REPOSITORIES"} {
+		if !strings.Contains(r.out, want) {
+			t.Errorf("no %q in\n%s", want, r.out)
+		}
+	}
+	r = w.run("history reports -o reports/trends.json -o trends.csv --limit 3")
+	if r.code != 0 || r.out != "" || !strings.Contains(r.err, "left aside: notes.txt") {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+	var trends history.Trends
+	if err := json.Unmarshal([]byte(fileText(t, "reports/trends.json")), &trends); err != nil {
+		t.Fatal(err)
+	}
+	if len(trends.Points) != 2 || trends.Points[1].Fixed != 3 || len(trends.Repositories) != 3 {
+		t.Errorf("%+v", trends)
+	}
+	if rows := strings.Count(fileText(t, "trends.csv"), "\r\n"); rows != 3 {
+		t.Errorf("%d rows", rows)
+	}
+	w.write("reports/same.json", fileText(t, "report.json")[:90_000])
+	if r := w.run("history reports"); r.code != 0 || !strings.Contains(r.out, "same.json") {
+		t.Errorf("a damaged copy of a run that is there: exit code %d: %s", r.code, r.out)
+	}
+	w.write("reports/c.json", fileText(t, "reports/a.json")[:2000])
+	if r := w.run("history reports --format json"); r.code != 3 || !strings.Contains(r.err, "c.json: it is truncated") {
+		t.Errorf("a damaged report: exit code %d: %s", r.code, r.err)
 	}
 }

@@ -213,6 +213,12 @@ func (w *world) prepared(args []string) []string {
 			w.works("audit -o " + report + orgFlags)
 		}
 	}
+	if w.takes(line, "reports") && args[1] == "history" {
+		if err := os.Mkdir(filepath.Join(w.dir, "reports"), 0o755); err != nil {
+			w.t.Fatal(err)
+		}
+		w.works("audit -o reports/one.json -o reports/one.txt" + orgFlags)
+	}
 	if w.takes(line, "ecraudit.baseline") {
 		w.works("audit -o known.json" + orgFlags)
 		w.works("baseline known.json -o ecraudit.baseline")

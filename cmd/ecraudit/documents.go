@@ -124,6 +124,14 @@ func (d documents) write(write func(w io.Writer, format string, standard bool) e
 	return errors.Join(failures...)
 }
 
+// shown tells whether a table goes to standard output.
+func (d documents) shown() bool {
+	return slices.ContainsFunc(d, func(one written) bool {
+		_, standard := one.output.(stream)
+		return standard && one.format == "table"
+	})
+}
+
 // abort releases what is not written.
 func (d documents) abort() {
 	for _, one := range d {

@@ -130,14 +130,22 @@ var knownNeeds = func() snapshot.Needs {
 func (c *Comparison) Gone(f func(number int, why string)) {
 	for number, seen := range c.seen {
 		if !seen {
-			f(number, c.unjudged(number))
+			f(number, c.Unjudged(number))
 		}
 	}
 }
 
-// unjudged is why a finding that is known was not judged again, or empty where
-// it was.
-func (c *Comparison) unjudged(number int) string {
+// Seen tells whether a finding that is known was found again.
+func (c *Comparison) Seen(number int) bool { return c.seen[number] }
+
+// Unjudged is why a finding that is known and was not found again was not
+// judged again either, or empty where it is fixed.
+func (c *Comparison) Unjudged(number int) string { return c.UnjudgedSince(number, c.known.Targets) }
+
+// UnjudgedSince is Unjudged where the finding was found by a run that read the
+// targets that before returns: those decide whether the organization as a whole
+// was judged again.
+func (c *Comparison) UnjudgedSince(number int, before func() []Target) string {
 	r := &c.known.records[number]
 	rule, place := c.known.rules.list[r.rule], c.known.places.list[r.place]
 	needs, active := c.needs[rule]
@@ -147,7 +155,7 @@ func (c *Comparison) unjudged(number int) string {
 	case !active:
 		return "the rule " + rule + " was not active"
 	case place.Account == "":
-		return c.unreadOrganization()
+		return c.unreadOrganization(before())
 	case !c.run.Complete && c.unexplained():
 		return "something was not read"
 	}
@@ -172,12 +180,12 @@ func (c *Comparison) unexplained() bool {
 
 // unreadOrganization is why the organization as a whole was not judged: all
 // that was read before must have been read again, without a gap.
-func (c *Comparison) unreadOrganization() string {
+func (c *Comparison) unreadOrganization(before []Target) string {
 	const whole = ", and the rule looks at the organization as a whole"
 	if !c.run.Complete || len(c.gapped) > 0 {
 		return "something was not read" + whole
 	}
-	for _, target := range c.known.Targets() {
+	for _, target := range before {
 		if c.unreadTarget(target) != "" {
 			return target.String() + " was not read" + whole
 		}

@@ -44,10 +44,8 @@ func differencesOf(older, newer *report.Run) Differences {
 
 func readTargets(run *report.Run) map[Target]bool {
 	read := map[Target]bool{}
-	for _, t := range run.Targets {
-		if wasRead(t.Status) {
-			read[Target{t.Account, t.Region}] = true
-		}
+	for _, target := range ReadBy(run) {
+		read[target] = true
 	}
 	return read
 }

@@ -78,12 +78,20 @@ func compareTargets(a, b Target) int {
 
 // Came notes the targets of a run that were read, whole or in part.
 func (k *Known) Came(run report.Run) {
-	for _, t := range run.Targets {
-		if wasRead(t.Status) {
-			k.read[Target{t.Account, t.Region}] = true
-		}
+	for _, target := range ReadBy(&run) {
+		k.read[target] = true
 	}
 	k.Organization = cmp.Or(k.Organization, run.OrganizationID)
+}
+
+// ReadBy are the targets that a run read, whole or in part.
+func ReadBy(run *report.Run) (targets []Target) {
+	for _, t := range run.Targets {
+		if wasRead(t.Status) {
+			targets = append(targets, Target{t.Account, t.Region})
+		}
+	}
+	return targets
 }
 
 func wasRead(status snapshot.Status) bool {

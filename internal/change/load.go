@@ -25,16 +25,10 @@ type Source struct {
 }
 
 func sourceOf(name string, run *report.Run) Source {
-	s := Source{
+	return Source{
 		Name: name, Version: run.Version, RulesDigest: run.RulesDigest, Clock: run.Clock.UTC(), OrganizationID: run.OrganizationID,
-		Framework: run.Framework, Complete: run.Complete, Interrupted: run.Interrupted,
+		Framework: run.Framework, Complete: run.Complete, Interrupted: run.Interrupted, Targets: len(ReadBy(run)),
 	}
-	for _, t := range run.Targets {
-		if wasRead(t.Status) {
-			s.Targets++
-		}
-	}
-	return s
 }
 
 // RefuseFiltered returns an error for a report that holds only some of what was

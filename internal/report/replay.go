@@ -21,7 +21,7 @@ import (
 // A report that ends early, holds another number of findings or gaps than its
 // summary says, or has fields that this version does not know is an error,
 // and so is anything else than a report; h has then not seen End. Errors of h
-// are returned as they are.
+// are returned as they are. That it is no report at all is a *NotAReportError.
 func Replay(r io.Reader, h Handler) error {
 	in := bufio.NewReader(r)
 	if bom, _ := in.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
@@ -66,9 +66,15 @@ func firstKey(dec *json.Decoder) (string, error) {
 	return "", notAReport("it does not begin with an object that has fields")
 }
 
-func notAReport(why string) error {
-	return fmt.Errorf("reading the report: this is no report that --format json or ndjson wrote: %s", why)
+// NotAReportError says that something is no report, where other errors say that
+// a report is damaged.
+type NotAReportError struct{ Why string }
+
+func (e *NotAReportError) Error() string {
+	return "reading the report: this is no report that --format json or ndjson wrote: " + e.Why
 }
+
+func notAReport(why string) error { return &NotAReportError{why} }
 
 // replayer is the state of one Replay.
 type replayer struct {
