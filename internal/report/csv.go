@@ -10,9 +10,10 @@ import (
 )
 
 // csvHandler writes RFC 4180: a header, a row for each finding, a row with the
-// status "gap" for each gap, and a last row with the status "complete" or
-// "incomplete" and the totals, so that neither an incomplete run nor a
-// truncated file looks clean.
+// status "gap" for each gap, one with the status "filtered" where a query left
+// findings out, and a last row with the status "complete" or "incomplete" and
+// the totals, so that neither an incomplete run nor a truncated file looks
+// clean.
 //
 // There is no byte order mark: it would become part of the first column's name
 // for most programs, and a spreadsheet asks for the encoding on import.
@@ -29,11 +30,13 @@ type csvHandler struct {
 var csvColumns = []string{
 	"severity", "status", "rule", "account", "account_name", "region", "repository",
 	"digest", "tag", "message", "remediation", "fingerprint",
+	"change", "waived_verdict", "waiver_reason", "waiver_owner", "waiver_ticket", "waived_until",
 }
 
 // The statuses of rows that are no findings.
 const (
 	csvGap        = "gap"
+	csvFiltered   = "filtered"
 	csvComplete   = "complete"
 	csvIncomplete = "incomplete"
 )
@@ -56,14 +59,18 @@ func (h *csvHandler) Begin(run Run) error {
 }
 
 func (h *csvHandler) Finding(f finding.Finding) error {
+	waiver := finding.Waiver{}
+	if f.Waiver != nil {
+		waiver = *f.Waiver
+	}
 	return h.row(f.Severity.String(), string(f.Status), f.Rule, f.Account, h.names[f.Account], f.Region, f.Repository,
-		f.Digest, f.Tag, f.Message, f.Remediation, f.Fingerprint)
+		f.Digest, f.Tag, f.Message, f.Remediation, f.Fingerprint,
+		string(f.Change), string(waiver.Verdict), waiver.Reason, waiver.Owner, waiver.Ticket, waiver.Until)
 }
 
 func (h *csvHandler) Gap(g snapshot.Gap) error {
 	h.gaps++
-	return h.row("", csvGap, "", g.Account, h.names[g.Account], g.Region, g.Repository,
-		g.Digest, "", gapMessage(g), "", "")
+	return h.row("", csvGap, "", g.Account, h.names[g.Account], g.Region, g.Repository, g.Digest, "", gapMessage(g))
 }
 
 func (h *csvHandler) End(s Summary) error {
@@ -74,13 +81,29 @@ func (h *csvHandler) End(s Summary) error {
 	if h.run.OrganizationUnread != "" {
 		message += " The organization is not known in full: " + h.run.OrganizationUnread + "."
 	}
-	if err := h.row("", status, "", "", "", "", "", "", "", message, "", ""); err != nil {
+	if changes := changesStatement(h.run, s); changes != "" {
+		message += " " + changes
+	}
+	if filtered := filteredStatement(h.run); filtered != "" {
+		if err := h.remark(csvFiltered, filtered); err != nil {
+			return err
+		}
+		message += " " + filtered
+	}
+	if err := h.remark(status, message); err != nil {
 		return err
 	}
 	return h.out.flush()
 }
 
+// remark writes a row that concerns the report as a whole.
+func (h *csvHandler) remark(status, message string) error {
+	return h.row("", status, "", "", "", "", "", "", "", message)
+}
+
+// row writes a row; cells at its end that are empty may be left out.
 func (h *csvHandler) row(cells ...string) error {
+	cells = append(cells, make([]string, len(csvColumns)-len(cells))...)
 	for i, cell := range cells {
 		cells[i] = defuse(shown(cell))
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 type script struct {
 	run      Run
 	findings []finding.Finding
+	hidden   []finding.Finding // that the run's query left out
 	gaps     []snapshot.Gap
 	details  []Detail
 	changes  *Changes // nil where the run has no baseline
@@ -66,6 +68,9 @@ func (s script) summary() Summary {
 		severity, rule := sum.BySeverity[f.Severity.String()], sum.ByRule[f.Rule]
 		severity.Add(f.Status, 1)
 		rule.Add(f.Status, 1)
+		sum.BySeverity[f.Severity.String()], sum.ByRule[f.Rule] = severity, rule
+	}
+	for _, f := range slices.Concat(s.findings, s.hidden) {
 		decides := 0
 		if f.Severity >= s.failOn && f.Change != finding.Known {
 			decides = 1
@@ -76,7 +81,6 @@ func (s script) summary() Summary {
 		case finding.Unknown:
 			sum.Undecided += decides
 		}
-		sum.BySeverity[f.Severity.String()], sum.ByRule[f.Rule] = severity, rule
 	}
 	switch {
 	case sum.Failing > 0:
@@ -90,10 +94,12 @@ func (s script) summary() Summary {
 // scripts are the runs that every format has a golden file for.
 func scripts() map[string]script {
 	return map[string]script{
-		"typical": typical(),
-		"empty":   clean(),
-		"partial": partial(),
-		"hostile": hostile(),
+		"typical":  typical(),
+		"empty":    clean(),
+		"partial":  partial(),
+		"hostile":  hostile(),
+		"changes":  changes(),
+		"filtered": filtered(),
 	}
 }
 
@@ -307,6 +313,80 @@ func partial() script {
 	return s
 }
 
+// changes is a run with a baseline, in which findings of all severities are
+// new, worsened, known or waived.
+func changes() script {
+	s := script{run: newRun(), failOn: finding.High}
+	s.run.Baseline = &Baseline{Name: "accepted.txt", Findings: 19}
+	const shop, landing, debug = "222233334444/us-east-1/web/shop", "222233334444/eu-west-1/web/landing", "333344445555/eu-west-1/tools/debug"
+	found := func(change finding.Change, place, rule, message string) *finding.Finding {
+		f := s.found(place, rule, message)
+		f.Change = change
+		return f
+	}
+	partner := &finding.Waiver{Verdict: finding.Fail, Reason: "the partner moves to its own registry", Owner: "platform", Ticket: "SEC-112", Until: "2027-01-31"}
+	f := found(finding.Known, "111122223333/eu-west-1", "scan-on-push", "the registry scans nothing: scan type BASIC, no rules")
+	f.Status, f.Waiver = finding.Waived, &finding.Waiver{Verdict: finding.Fail, Reason: "nothing is pushed here"}
+	found(finding.Known, "111122223333/eu-west-1/base/alpine", "required-tags", `missing tags: "owner", "cost-center"`)
+	found(finding.Known, landing, "lifecycle-missing", "no lifecycle policy")
+	found(finding.New, landing, "repository-public", `everyone can pull: statement "PublicRead" allows Principal "*" without a condition`)
+	found(finding.Worsened, landing, "tag-immutability", "tags are MUTABLE: any of 1,204 release tags can be moved").Severity = finding.High
+	for i := range 9 {
+		f := found(finding.Known, shop, "release-vulnerabilities", fmt.Sprintf("%d critical and %d high vulnerabilities", 12-i, 40-i))
+		f.Digest, f.Tag = digest(i), fmt.Sprintf("1.%d.0", 12-i)
+		switch {
+		case i < 2:
+			f.Change = finding.New
+		case i > 6:
+			f.Status = finding.Waived
+			f.Waiver = &finding.Waiver{Verdict: finding.Fail, Reason: "the vendor mends it in 2.0", Owner: "web", Until: "2026-10-01"}
+		}
+	}
+	f = found(finding.New, shop, "release-vulnerabilities", "the scan has not finished: status PENDING")
+	f.Status, f.Digest, f.Tag = finding.Unknown, digest(20), "2.0.0"
+	for i := range 3 {
+		f := found(finding.New, shop, "tag-convention", fmt.Sprintf(`tag "build-%d" does not match ^v?\d+\.\d+\.\d+$`, i))
+		f.Digest, f.Tag = digest(100+i), fmt.Sprintf("build-%d", i)
+	}
+	found(finding.New, debug, "access-outside-organization", `999988887777 can pull: statement "partner"`)
+	s.findings[len(s.findings)-1].Status, s.findings[len(s.findings)-1].Waiver = finding.Waived, partner
+	f = found(finding.Known, debug, "external-push", "the policy could not be read: ThrottlingException")
+	f.Status = finding.Unknown
+	f = found(finding.Worsened, debug, "lifecycle-baseline", "the rules cannot be told: the images were not read")
+	f.Status = finding.Unknown
+	f = found(finding.Known, "444455556666/us-east-1/payments/ledger", "lifecycle-baseline", "the rules cannot be told: the images were not read")
+	f.Status, f.Waiver = finding.Waived, &finding.Waiver{Verdict: finding.Unknown, Reason: "moved away", Ticket: "OPS-7"}
+	found(finding.New, "555566667777/us-east-1/archive", "encryption", "encrypted with AES256, not with a key of KMS")
+	s.changes = &Changes{Fixed: 4, NotSeen: 2}
+	for _, f := range s.findings {
+		switch f.Change {
+		case finding.New:
+			s.changes.New++
+		case finding.Worsened:
+			s.changes.Worsened++
+		case finding.Known:
+			s.changes.Known++
+		}
+	}
+	return s
+}
+
+// filtered is the run of which a query left only the harmless findings.
+func filtered() script {
+	s := changes()
+	s.run.Query = `severity<=low and not rule="tag-*"`
+	all := s.findings
+	s.findings = nil
+	for _, f := range all {
+		if f.Severity <= finding.Low && !strings.HasPrefix(f.Rule, "tag-") {
+			s.findings = append(s.findings, f)
+		} else {
+			s.hidden = append(s.hidden, f)
+		}
+	}
+	return s
+}
+
 // hostile is a run whose every text tries to be more than text.
 func hostile() script {
 	const (
@@ -324,6 +404,7 @@ func hostile() script {
 	s.run.Version = "0.1.0\x1b[31m"
 	s.run.OrganizationID = "o-" + erase
 	s.run.Complete = false
+	s.run.Query, s.run.Baseline, s.changes = markup+erase, &Baseline{Name: "=" + link + markup}, &Changes{New: 1}
 	s.run.Targets[0].AccountName = erase + bidi
 	s.run.Targets[2].AccountName = wide
 	s.run.Targets = append(s.run.Targets, Target{Account: "666677778888", AccountName: lines, Status: snapshot.StatusSkipped, Reason: link + c1})
@@ -340,6 +421,9 @@ func hostile() script {
 		f.Digest, f.Tag, f.Remediation = digest(len(s.findings)), text+"!", "fix "+text
 		fix, _ := json.Marshal(map[string]string{"action": text, text: "value"})
 		f.Fix = fix
+		f = s.found("222233334444/us-east-1/waived", "required-tags", text)
+		f.Status = finding.Waived
+		f.Waiver = &finding.Waiver{Verdict: finding.Fail, Reason: text, Owner: text, Ticket: text, Until: "2027-01-31"}
 		s.gaps = append(s.gaps, snapshot.Gap{
 			Target:     snapshot.Target{Partition: "aws", Account: "333344445555", Region: "eu-west-1"},
 			Repository: text + "!", Need: snapshot.NeedPolicy, Operation: "ecr:" + text, Code: "Code" + text, Message: text,

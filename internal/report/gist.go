@@ -85,22 +85,31 @@ func verdict(s Summary, complete bool) []span {
 			count(s.Repositories, "repository", "repositories"), count(s.Images, "image", "images"),
 			count(s.Targets, "target", "targets")), plain}}
 	}
-	unknown := 0
-	var severities []string
+	unknown, waived := 0, 0
+	var severities, parts []string
 	for _, severity := range finding.Severities() {
 		c := s.BySeverity[severity.String()]
 		unknown += c.Unknown
+		waived += c.Waived
 		if c.Fail > 0 {
 			severities = append(severities, number(c.Fail)+" "+severity.String())
 		}
 	}
-	details := ", all unknown. "
 	if len(severities) > 0 {
-		details = ": " + strings.Join(severities, ", ")
-		if unknown > 0 {
-			details += "; " + number(unknown) + " unknown"
-		}
-		details += ". "
+		parts = append(parts, strings.Join(severities, ", "))
+	}
+	if unknown > 0 {
+		parts = append(parts, number(unknown)+" unknown")
+	}
+	if waived > 0 {
+		parts = append(parts, number(waived)+" waived")
+	}
+	details := ": " + strings.Join(parts, "; ") + ". "
+	switch s.Findings {
+	case unknown:
+		details = ", all unknown. "
+	case waived:
+		details = ", all waived. "
 	}
 	look := bold
 	if s.Failing > 0 {

@@ -42,26 +42,33 @@ func (k annotationKind) String() string {
 // githubHandler writes the commands that make GitHub Actions annotate a run,
 // one on each line: first that something was not read, then the worst findings
 // of each kind, and last the outcome, which says how many findings the others
-// leave out.
+// leave out. What is waived or known since the baseline decides nothing, so that
+// it is a notice, and the first to be left out.
 //
 // Findings come by place, so the worst so far of each kind are held.
 type githubHandler struct {
 	gist
 	out        output
-	gatherings map[sectionKey]*gathering
+	gatherings map[githubKey]*gathering
 	worst      [annotationKinds][]annotation // worst first, at most maxAnnotations each
+}
+
+// githubKey is what the findings of a gathering have in common.
+type githubKey struct {
+	sectionKey
+	excuses
 }
 
 // annotation is one entry of the list, as a command shows it.
 type annotation struct {
-	rank           int    // the worst first: by severity, then what fails before what is unknown
+	rank           int    // the worst first: by standing, by severity, then what fails before what is unknown
 	place          string // to order equals by
 	findings       int
 	title, message string
 }
 
 func newGitHub(w io.Writer) *githubHandler {
-	return &githubHandler{out: newOutput(w), gatherings: make(map[sectionKey]*gathering)}
+	return &githubHandler{out: newOutput(w), gatherings: make(map[githubKey]*gathering)}
 }
 
 func (h *githubHandler) Begin(run Run) error {
@@ -70,7 +77,7 @@ func (h *githubHandler) Begin(run Run) error {
 }
 
 func (h *githubHandler) Finding(f finding.Finding) error {
-	key := sectionKey{f.Severity, f.Rule}
+	key := githubKey{sectionKey{f.Severity, f.Rule}, excusesOf(&f)}
 	g := h.gatherings[key]
 	if g == nil {
 		g = &gathering{}
@@ -119,13 +126,15 @@ func (h *githubHandler) reserve(kind annotationKind) {
 // keep holds the entry if it is among the worst of its kind.
 func (h *githubHandler) keep(e entry) {
 	f := e.first
-	a := annotation{rank: 2 * int(f.Severity), findings: e.findings}
+	const ranks = 2 * int(finding.Critical+1) // of one standing
+	a := annotation{rank: 2*int(f.Severity) - ranks*int(standingOf(f)), findings: e.findings}
 	kind := annotationNotice
-	switch {
-	case f.Status == finding.Unknown:
-		kind = annotationWarning
+	if verdictOf(f) == finding.Unknown {
 		a.rank--
-	case f.Severity == finding.Medium:
+	}
+	switch {
+	case standingOf(f) != standingOpen: // decides nothing
+	case f.Status == finding.Unknown, f.Severity == finding.Medium:
 		kind = annotationWarning
 	case f.Severity > finding.Medium:
 		kind = annotationError
@@ -134,7 +143,7 @@ func (h *githubHandler) keep(e entry) {
 	if len(held) == maxAnnotations && a.rank < held[maxAnnotations-1].rank {
 		return
 	}
-	a.place = strings.Join([]string{f.Account, f.Region, f.Repository, f.Rule, f.Message}, "\x00")
+	a.place = strings.Join([]string{f.Account, f.Region, f.Repository, f.Rule, f.Message, qualifiers(f), excuse(f)}, "\x00")
 	at, _ := slices.BinarySearchFunc(held, a, worse)
 	for at < len(held) && worse(held[at], a) == 0 {
 		at++
@@ -163,10 +172,13 @@ func (h *githubHandler) words(e entry) (title, message string) {
 	if e.what != "" {
 		message += e.what + ": "
 	}
-	if f.Status == finding.Unknown {
-		message += "unknown: "
+	if words := qualifiers(f); words != "" {
+		message += words + ": "
 	}
 	message += strings.TrimSuffix(Printable(f.Message), ".") + "."
+	if why := excuse(f); why != "" {
+		message += " Reason: " + strings.TrimSuffix(why, ".") + "."
+	}
 	if remediation := cmp.Or(f.Remediation, h.rule(f.Rule).Remediation); remediation != "" {
 		message += " Fix: " + Printable(remediation)
 	}
@@ -197,7 +209,10 @@ func (h *githubHandler) alarm(s Summary) string {
 // outcome is the verdict of the run.
 func (h *githubHandler) outcome(s Summary, annotated int) string {
 	complete := s.Complete && h.complete()
-	message := unstyled(append(verdict(s, complete), h.coverage(s, complete)...))
+	message := sentences(filteredStatement(h.run), unstyled(append(verdict(s, complete), h.coverage(s, complete)...)))
+	if changes := changesStatement(h.run, s); changes != "" {
+		message += changes + " "
+	}
 	if left := s.Findings - annotated; left > 0 {
 		message += fmt.Sprintf("%s not shown here, where GitHub has room for %d annotations of a kind. ",
 			count(left, "finding is", "findings are"), maxAnnotations)

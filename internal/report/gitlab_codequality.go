@@ -17,9 +17,9 @@ import (
 // The format knows nothing but issues, so that a gap is one too.
 type codeQuality struct {
 	list
-	stage        stage
-	unread       unread
-	organization string // why it is not known in full
+	stage  stage
+	run    Run
+	unread unread
 }
 
 func newCodeQuality(w io.Writer) *codeQuality {
@@ -53,18 +53,25 @@ func (h *codeQuality) Begin(run Run) error {
 		return err
 	}
 	h.unread = unreadOf(run)
-	h.organization = run.OrganizationUnread
+	h.run = run
 	h.out.text("[")
 	return h.out.err()
 }
 
 // Finding writes an issue. One that is unknown keeps its severity, since there
 // is no word for it and less would hide it; its text says that it is unknown.
+// There is none for what is waived either: it is of the least severity, and its
+// text says why. What is known keeps its severity, since GitLab compares
+// branches itself.
 func (h *codeQuality) Finding(f finding.Finding) error {
 	if err := h.stage.finding(); err != nil {
 		return err
 	}
-	return h.issue(statement(&f), f.Rule, f.Fingerprint, f.Severity, resourceOf(&f))
+	severity := f.Severity
+	if standingOf(&f) == standingWaived {
+		severity = finding.Info
+	}
+	return h.issue(statement(&f), f.Rule, f.Fingerprint, severity, resourceOf(&f))
 }
 
 func (h *codeQuality) Gap(g snapshot.Gap) error {
@@ -90,8 +97,13 @@ func (h *codeQuality) End(s Summary) error {
 			return err
 		}
 	}
-	if h.organization != "" {
-		if err := h.issue(organizationStatement(h.organization), incompleteCheck, issueID("organization"), finding.Medium, resource{}); err != nil {
+	if text := filteredStatement(h.run); text != "" {
+		if err := h.issue(text, filteredCheck, issueID("filtered"), finding.Info, resource{}); err != nil {
+			return err
+		}
+	}
+	if why := h.run.OrganizationUnread; why != "" {
+		if err := h.issue(organizationStatement(why), incompleteCheck, issueID("organization"), finding.Medium, resource{}); err != nil {
 			return err
 		}
 	}

@@ -34,6 +34,10 @@ const (
 //
 // The description and the solution are Markdown to GitLab, so that what comes
 // from AWS is escaped in them.
+//
+// The schema has no word for what is waived: its only flag is a likely false
+// positive, which a waiver does not say. So it is of the least severity, and its
+// name and description say that it is waived, why, and until when.
 type gitlabSecurity struct {
 	list
 	stage  stage
@@ -161,8 +165,12 @@ func (h *gitlabSecurity) vulnerability(f *finding.Finding) gitlabVulnerability {
 	// A title says what should be; as the name of a vulnerability alone it
 	// would say that all is well.
 	v.Severity, v.Name = gitlabSeverities[f.Severity], "Violated: "+rule.name
-	if f.Status == finding.Unknown {
+	switch f.Status {
+	case finding.Fail:
+	case finding.Unknown:
 		v.Severity, v.Name = "Unknown", "Unknown: "+rule.name
+	case finding.Waived:
+		v.Severity, v.Name = gitlabSeverities[finding.Info], "Waived: "+rule.name
 	}
 	v.Name = shortened(v.Name, gitlabMaxName)
 	v.Solution = rule.solution
@@ -224,8 +232,16 @@ func (h *gitlabSecurity) openMessages() error {
 	if err != nil || !first {
 		return err
 	}
+	filtered := filteredStatement(h.run)
 	if h.unread.any() {
-		if err := h.element("    ", h.incomplete()); err != nil {
+		check := finding.Rule{ID: incompleteCheck, Title: incompleteTitle, Remediation: incompleteRemedy}
+		if err := h.element("    ", vulnerabilityOfRun(check, issueID("run"), "Unknown", h.unread.String())); err != nil {
+			return err
+		}
+	}
+	if filtered != "" {
+		check := finding.Rule{ID: filteredCheck, Title: filteredTitle, Remediation: filteredRemedy}
+		if err := h.element("    ", vulnerabilityOfRun(check, issueID("filtered"), gitlabSeverities[finding.Info], filtered)); err != nil {
 			return err
 		}
 	}
@@ -245,6 +261,11 @@ func (h *gitlabSecurity) openMessages() error {
 			return err
 		}
 	}
+	if filtered != "" {
+		if err := h.message("warn", filtered); err != nil {
+			return err
+		}
+	}
 	if why := h.run.OrganizationUnread; why != "" {
 		if err := h.message("warn", organizationStatement(why)); err != nil {
 			return err
@@ -258,13 +279,12 @@ func (h *gitlabSecurity) openMessages() error {
 	return nil
 }
 
-func (h *gitlabSecurity) incomplete() gitlabVulnerability {
-	v := newVulnerability(issueID("run"), resource{})
-	v.Name = incompleteTitle
-	v.Description = h.unread.String()
-	v.Severity = "Unknown"
-	v.Solution = incompleteRemedy
-	v.Identifiers = gitlabIdentifiers(finding.Rule{ID: incompleteCheck})
+// vulnerabilityOfRun is one that is no finding.
+func vulnerabilityOfRun(check finding.Rule, id, severity, text string) gitlabVulnerability {
+	v := newVulnerability(id, resource{})
+	v.Name, v.Severity, v.Solution = check.Title, severity, check.Remediation
+	v.Description = inertMarkdown(text)
+	v.Identifiers = gitlabIdentifiers(check)
 	return v
 }
 

@@ -30,7 +30,9 @@ import (
 // passing case: which repositories passed is not known, as the stream has
 // findings only. The first suite tells what was not read. It passes only where
 // everything was, so that no incomplete run is green. Skipped is for findings
-// that are waived; there are none yet.
+// that decide nothing: those that are waived, and those that the baseline knows;
+// also where the rule could not tell, since that is known, too. In a report that
+// is filtered no case passes for want of findings.
 //
 // Findings come by repository and are written by rule, with totals before
 // them: as in the table, what is written waits in a spill.
@@ -50,14 +52,16 @@ type junitSuite struct {
 	rule                    finding.Rule
 	text                    spilled
 	tests, failures, errors int
+	skipped                 int
 	open                    *junitCase // takes further findings
 }
 
 // junitCase collects what was found in one place.
 type junitCase struct {
 	place           string
-	worst           finding.Severity // of the findings that fail, or else of all
+	worst           finding.Severity // of the findings that fail
 	failing, unsure junitLines
+	excused         junitLines // waived, or known since the baseline
 }
 
 // junitLines are findings or gaps of one kind in one place.
@@ -103,19 +107,24 @@ func (h *junit) Finding(f finding.Finding) error {
 	if err != nil {
 		return err
 	}
-	lines := &c.unsure
-	if f.Status == finding.Fail {
-		lines = &c.failing
+	lines, message := &c.unsure, f.Message
+	switch {
+	case standingOf(&f) != standingOpen:
+		lines, message = &c.excused, qualifiers(&f)+": "+cmp.Or(excuse(&f), f.Message)
+	case f.Status == finding.Fail:
+		lines, c.worst = &c.failing, max(c.worst, f.Severity)
 	}
-	if lines.total == 0 && f.Status == finding.Fail {
-		c.worst = f.Severity
-	} else if f.Status == finding.Fail || c.failing.total == 0 {
-		c.worst = max(c.worst, f.Severity)
-	}
-	lines.add(f.Message, func() string {
-		return f.Severity.String() + ", " + string(f.Status) + ": " + f.Message + junitImage(f.Digest, f.Tag) + " [" + f.Fingerprint + "]"
-	}, f.Remediation)
+	lines.add(message, func() string { return junitLine(&f) }, f.Remediation)
 	return nil
+}
+
+// junitLine is all that there is to say of a finding.
+func junitLine(f *finding.Finding) string {
+	line := f.Severity.String() + ", " + cmp.Or(qualifiers(f), string(f.Status)) + ": " + f.Message + junitImage(f.Digest, f.Tag)
+	if why := excuse(f); why != "" {
+		line += ". Reason: " + why
+	}
+	return line + " [" + f.Fingerprint + "]"
 }
 
 func (h *junit) Gap(g snapshot.Gap) error {
@@ -152,11 +161,14 @@ func (h *junit) closeCase(suite *junitSuite) error {
 		return nil
 	}
 	suite.open = nil
-	body := c.failing.body() + c.unsure.body()
-	if c.failing.total > 0 {
+	body := c.failing.body() + c.unsure.body() + c.excused.body()
+	switch {
+	case c.failing.total > 0:
 		return h.write(suite, c.place, "failure", c.worst.String(), c.failing.message(), body)
+	case c.unsure.total > 0:
+		return h.write(suite, c.place, "error", cmp.Or(c.unsure.code, "unknown"), c.unsure.message(), body)
 	}
-	return h.write(suite, c.place, "error", cmp.Or(c.unsure.code, "unknown"), c.unsure.message(), body)
+	return h.write(suite, c.place, "skipped", "", c.excused.message(), body)
 }
 
 // write adds a case to the suite. Without an element it passes, and the body is
@@ -168,6 +180,8 @@ func (h *junit) write(suite *junitSuite, name, element, kind, message, body stri
 		suite.failures++
 	case "error":
 		suite.errors++
+	case "skipped":
+		suite.skipped++
 	}
 	add := func(parts ...string) {
 		for _, part := range parts {
@@ -177,8 +191,11 @@ func (h *junit) write(suite *junitSuite, name, element, kind, message, body stri
 	add("    <testcase classname=", junitAttribute("ecraudit."+suite.name), " name=", junitAttribute(suite.name+": "+name))
 	switch {
 	case element != "":
-		add(">\n      <", element, " type=", junitAttribute(kind), " message=", junitAttribute(message), ">",
-			body, "</", element, ">\n    </testcase>\n")
+		add(">\n      <", element)
+		if kind != "" {
+			add(" type=", junitAttribute(kind))
+		}
+		add(" message=", junitAttribute(message), ">", body, "</", element, ">\n    </testcase>\n")
 	case body != "":
 		add(">\n      <system-out>", body, "</system-out>\n    </testcase>\n")
 	default:
@@ -231,14 +248,21 @@ func (h *junit) endCoverage(s Summary, reasons []string) error {
 			return err
 		}
 	}
-	const name = "everything was read"
-	if len(reasons) == 0 {
-		return h.write(h.coverage, name, "", "", "", junitText(totals(s)))
+	if filtered := filteredStatement(h.run); filtered != "" {
+		if err := h.write(h.coverage, "all findings are shown", "skipped", "", filtered, ""); err != nil {
+			return err
+		}
 	}
-	return h.write(h.coverage, name, "error", "incomplete", "NOT complete: "+strings.Join(reasons, ", "), junitText(totals(s)))
+	const name = "everything was read"
+	text := junitText(sentences(totals(s), changesStatement(h.run, s)))
+	if len(reasons) == 0 {
+		return h.write(h.coverage, name, "", "", "", text)
+	}
+	return h.write(h.coverage, name, "error", "incomplete", "NOT complete: "+strings.Join(reasons, ", "), text)
 }
 
-// endRule completes the suite of a rule; one that found nothing passes.
+// endRule completes the suite of a rule; one that found nothing passes, unless
+// what it found may only not be shown.
 func (h *junit) endRule(suite *junitSuite, complete bool) error {
 	if err := h.closeCase(suite); err != nil || suite.tests > 0 {
 		return err
@@ -247,12 +271,15 @@ func (h *junit) endRule(suite *junitSuite, complete bool) error {
 	if !complete {
 		note = "Nothing was found in what was read, but the audit is NOT complete: see the suite ecraudit.coverage."
 	}
+	if filtered := filteredStatement(h.run); filtered != "" {
+		return h.write(suite, "no findings", "skipped", "", filtered, note)
+	}
 	return h.write(suite, "no findings", "", "", "", note)
 }
 
 func (h *junit) suite(suite *junitSuite) error {
-	h.out.text(fmt.Sprintf(`  <testsuite name=%s tests="%d" failures="%d" errors="%d" skipped="0"`,
-		junitAttribute("ecraudit."+suite.name), suite.tests, suite.failures, suite.errors))
+	h.out.text(fmt.Sprintf(`  <testsuite name=%s tests="%d" failures="%d" errors="%d" skipped="%d"`,
+		junitAttribute("ecraudit."+suite.name), suite.tests, suite.failures, suite.errors, suite.skipped))
 	if !h.run.Clock.IsZero() {
 		h.out.text(` timestamp="` + h.run.Clock.UTC().Format("2006-01-02T15:04:05") + `"`)
 	}
@@ -268,6 +295,10 @@ func (h *junit) suite(suite *junitSuite) error {
 		property("organization_id", h.run.OrganizationID)
 		property("organization_unread", h.run.OrganizationUnread)
 		property("framework", h.run.Framework)
+		property("query", h.run.Query)
+		if h.run.Baseline != nil {
+			property("baseline", h.run.Baseline.Name)
+		}
 	} else {
 		property("title", suite.rule.Title)
 		property("severity", suite.rule.Severity.String())

@@ -31,22 +31,32 @@ const (
 )
 
 // markdownHandler writes a comment: the outcome, the counts, a line for each
-// rule, the findings of each rule behind a fold, and what was not read.
+// rule, the findings of each rule behind a fold, and what was not read. What is
+// known since the baseline and what is waived has lists of its own, after the
+// others.
 //
 // What has no room is left out whole and counted, the mildest first. So of
 // each rule only the entries that may be listed are held.
 type markdownHandler struct {
 	gist
 	out      output
-	sections map[sectionKey]*markdownSection
+	sections map[markdownKey]*markdownSection
 }
 
-// markdownSection is the findings of one rule at one severity.
+// markdownKey is what the findings of a section have in common.
+type markdownKey struct {
+	sectionKey
+	standing standing
+}
+
+// markdownSection is the findings of one rule at one severity that have the
+// same standing.
 type markdownSection struct {
-	key           sectionKey
+	key           markdownKey
 	rule          finding.Rule
-	fail, unknown int
-	gathering     gathering
+	fail, unknown int // by what the rule said, also where it is waived
+	gatherings    []*gathering
+	byExcuses     map[excuses]*gathering
 	failing       []markdownEntry // the first ones, at most maxListed
 	undecided     []markdownEntry
 }
@@ -58,7 +68,7 @@ type markdownEntry struct {
 }
 
 func newMarkdown(w io.Writer) *markdownHandler {
-	return &markdownHandler{out: newOutput(w), sections: make(map[sectionKey]*markdownSection)}
+	return &markdownHandler{out: newOutput(w), sections: make(map[markdownKey]*markdownSection)}
 }
 
 func (h *markdownHandler) Begin(run Run) error {
@@ -67,19 +77,31 @@ func (h *markdownHandler) Begin(run Run) error {
 }
 
 func (h *markdownHandler) Finding(f finding.Finding) error {
-	key := sectionKey{f.Severity, f.Rule}
+	key := markdownKey{sectionKey{f.Severity, f.Rule}, standingOf(&f)}
 	s := h.sections[key]
 	if s == nil {
-		s = &markdownSection{key: key, rule: h.rule(f.Rule)}
+		s = &markdownSection{key: key, rule: h.rule(f.Rule), byExcuses: make(map[excuses]*gathering)}
 		h.sections[key] = s
 	}
-	if f.Status == finding.Unknown {
+	if verdictOf(&f) == finding.Unknown {
 		s.unknown++
 	} else {
 		s.fail++
 	}
-	s.gathering.add(&f, func(e entry) { h.list(s, e) })
+	s.gathering(&f).add(&f, func(e entry) { h.list(s, e) })
 	return nil
+}
+
+// gathering is that of the findings that may be one entry with f.
+func (s *markdownSection) gathering(f *finding.Finding) *gathering {
+	key := excusesOf(f)
+	g := s.byExcuses[key]
+	if g == nil {
+		g = &gathering{}
+		s.byExcuses[key] = g
+		s.gatherings = append(s.gatherings, g)
+	}
+	return g
 }
 
 func (h *markdownHandler) Gap(g snapshot.Gap) error {
@@ -89,7 +111,7 @@ func (h *markdownHandler) Gap(g snapshot.Gap) error {
 
 func (h *markdownHandler) End(s Summary) error {
 	sections := h.ordered()
-	head := h.head(s) + markdownRules(sections)
+	head := h.head(s) + h.rules(sections)
 	tail := h.notRead()
 	h.out.text(head)
 	h.out.text(h.findings(sections, markdownRoom-len(head)-len(tail)))
@@ -97,15 +119,18 @@ func (h *markdownHandler) End(s Summary) error {
 	return h.out.flush()
 }
 
-// ordered closes the sections and returns them worst first.
+// ordered closes the sections and returns them by standing, worst first.
 func (h *markdownHandler) ordered() []*markdownSection {
 	var sections []*markdownSection
 	for _, s := range h.sections {
-		s.gathering.flush(func(e entry) { h.list(s, e) })
+		for _, g := range s.gatherings {
+			g.flush(func(e entry) { h.list(s, e) })
+		}
 		sections = append(sections, s)
 	}
 	slices.SortFunc(sections, func(a, b *markdownSection) int {
 		return cmp.Or(
+			cmp.Compare(a.key.standing, b.key.standing),
 			cmp.Compare(b.key.severity, a.key.severity),
 			cmp.Compare(b.fail, a.fail),
 			cmp.Compare(b.unknown, a.unknown),
@@ -118,7 +143,7 @@ func (h *markdownHandler) ordered() []*markdownSection {
 func (h *markdownHandler) list(s *markdownSection, e entry) {
 	f := e.first
 	to := &s.failing
-	if f.Status == finding.Unknown {
+	if verdictOf(f) == finding.Unknown {
 		to = &s.undecided
 	}
 	if len(*to) == maxListed {
@@ -132,10 +157,15 @@ func (h *markdownHandler) list(s *markdownSection, e entry) {
 	if e.what != "" {
 		text += markdownText(e.what) + ": "
 	}
-	if f.Status == finding.Unknown {
+	if words := qualifiers(f); words != "" && s.key.standing != standingKnown {
+		text += "**" + markdownText(words) + "**: "
+	} else if verdictOf(f) == finding.Unknown {
 		text += "**unknown**: "
 	}
 	text += markdownText(f.Message)
+	if why := excuse(f); why != "" {
+		text += "\n  **Reason**: " + markdownText(why)
+	}
 	if f.Remediation != "" && f.Remediation != s.rule.Remediation {
 		text += "\n  **Fix**: " + markdownText(f.Remediation)
 	}
@@ -148,6 +178,9 @@ func (h *markdownHandler) head(s Summary) string {
 	complete := s.Complete && h.complete()
 	var b strings.Builder
 	b.WriteString(markdownMarker + "\n## ecraudit: " + h.headline(s, complete) + "\n\n")
+	if h.run.Query != "" {
+		b.WriteString("**Filtered**: Only findings that match " + markdownCode(h.run.Query) + " are shown. ")
+	}
 	b.WriteString(unstyled(verdict(s, complete)))
 	if complete {
 		b.WriteString(unstyled(h.coverage(s, complete)))
@@ -158,7 +191,11 @@ func (h *markdownHandler) head(s Summary) string {
 	if s.FailOn != "" {
 		b.WriteString(" (" + markdownCode("--fail-on "+s.FailOn) + ")")
 	}
-	b.WriteString(".\n\nAudited: " + h.audited() + "; ecraudit " + markdownText(h.run.Version) + ", " + count(len(h.run.Rules), "rule", "rules"))
+	b.WriteString(".\n\n")
+	if changes := changesStatement(h.run, s); changes != "" {
+		b.WriteString(markdownText(changes) + "\n\n")
+	}
+	b.WriteString("Audited: " + h.audited() + "; ecraudit " + markdownText(h.run.Version) + ", " + count(len(h.run.Rules), "rule", "rules"))
 	if h.run.OrganizationID != "" {
 		b.WriteString(", organization " + markdownCode(h.run.OrganizationID))
 	}
@@ -170,13 +207,32 @@ func (h *markdownHandler) head(s Summary) string {
 		b.WriteString("\n**The organization is not known in full, and what depends on it neither**: " + markdownText(h.run.OrganizationUnread) + "\n")
 	}
 	if s.Findings > 0 {
-		b.WriteString("\n| Severity | Fail | Unknown |\n| --- | ---: | ---: |\n")
-		for _, severity := range finding.SeverityNames() {
-			c := s.BySeverity[severity]
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", severity, number(c.Fail), number(c.Unknown))
-		}
+		b.WriteString(markdownSeverities(s))
 	}
 	return b.String()
+}
+
+// markdownSeverities counts by severity. What is waived has a column where
+// there is any.
+func markdownSeverities(s Summary) string {
+	waived := 0
+	for _, c := range s.BySeverity {
+		waived += c.Waived
+	}
+	names, lines := []string{"Severity", "Fail", "Unknown"}, []string{"---", "---:", "---:"}
+	if waived > 0 {
+		names, lines = append(names, "Waived"), append(lines, "---:")
+	}
+	text := "\n" + markdownRow(names...) + markdownRow(lines...)
+	for _, severity := range finding.SeverityNames() {
+		c := s.BySeverity[severity]
+		cells := []string{severity, number(c.Fail), number(c.Unknown)}
+		if waived > 0 {
+			cells = append(cells, number(c.Waived))
+		}
+		text += markdownRow(cells...)
+	}
+	return text
 }
 
 // headline is the outcome in few words.
@@ -199,30 +255,84 @@ func (h *markdownHandler) headline(s Summary, complete bool) string {
 	if s.Undecided > 0 {
 		words = append(words, count(s.Undecided, "verdict is unknown", "verdicts are unknown")+at)
 	}
+	filtered := ""
+	if h.run.Query != "" {
+		filtered = ", filtered"
+	}
 	switch {
 	case len(words) > 0:
-		return strings.Join(words, "; ")
+		return strings.Join(words, "; ") + filtered
 	case s.Findings > 0:
-		return count(s.Findings, "finding", "findings") + ", none to fail on"
+		return count(s.Findings, "finding", "findings") + ", none to fail on" + filtered
+	case filtered != "":
+		return "no findings match the query"
 	case s.Repositories == 0:
 		return "there is no repository"
 	}
 	return "no findings"
 }
 
-// markdownRules is a table with a line for each rule and severity that found
-// something, worst first.
-func markdownRules(sections []*markdownSection) string {
+// ruleCounts is what a rule found at one severity. What is known counts as what
+// it is, too.
+type ruleCounts struct {
+	key                          sectionKey
+	rule                         finding.Rule
+	fail, unknown, known, waived int
+}
+
+// countRules adds the sections of each rule and severity up, worst first.
+func countRules(sections []*markdownSection) []*ruleCounts {
+	var rules []*ruleCounts
+	byKey := make(map[sectionKey]*ruleCounts)
+	for _, s := range sections {
+		r := byKey[s.key.sectionKey]
+		if r == nil {
+			r = &ruleCounts{key: s.key.sectionKey, rule: s.rule}
+			byKey[r.key] = r
+			rules = append(rules, r)
+		}
+		switch s.key.standing {
+		case standingWaived:
+			r.waived += s.fail + s.unknown
+			continue
+		case standingKnown:
+			r.known += s.fail + s.unknown
+		case standingOpen:
+		}
+		r.fail += s.fail
+		r.unknown += s.unknown
+	}
+	slices.SortStableFunc(rules, func(a, b *ruleCounts) int { return cmp.Compare(b.key.severity, a.key.severity) })
+	return rules
+}
+
+// rules is a table with a line for each rule and severity that found something,
+// worst first. What is known or waived has a column where there may be any.
+func (h *markdownHandler) rules(sections []*markdownSection) string {
 	if len(sections) == 0 {
 		return ""
 	}
-	rows := make([]string, len(sections))
-	for i, s := range sections {
-		rows[i] = fmt.Sprintf("| %s | %s | %s | %s | %s |\n", s.key.severity, markdownCode(s.key.rule),
-			number(s.fail), number(s.unknown), markdownText(s.rule.Title))
+	counted := countRules(sections)
+	baseline := h.run.Baseline != nil
+	waivers := slices.ContainsFunc(counted, func(r *ruleCounts) bool { return r.waived > 0 })
+	row := func(severity, rule, fail, unknown, known, waived, title string) string {
+		cells := []string{severity, rule, fail, unknown}
+		if baseline {
+			cells = append(cells, known)
+		}
+		if waivers {
+			cells = append(cells, waived)
+		}
+		return markdownRow(append(cells, title)...)
+	}
+	rows := make([]string, len(counted))
+	for i, r := range counted {
+		rows[i] = row(r.key.severity.String(), markdownCode(r.key.rule),
+			number(r.fail), number(r.unknown), number(r.known), number(r.waived), markdownText(r.rule.Title))
 	}
 	shown, n := fitting(rows, rulesRoom)
-	text := "\n### Rules\n\n| Severity | Rule | Fail | Unknown | Title |\n| --- | --- | ---: | ---: | --- |\n" + shown
+	text := "\n### Rules\n\n" + row("Severity", "Rule", "Fail", "Unknown", "Of these known", "Waived", "Title") +
+		row("---", "---", "---:", "---:", "---:", "---:", "---") + shown
 	if more := len(rows) - n; more > 0 {
 		text += "\n" + count(more, "rule is", "rules are") + " not listed here.\n"
 	}
@@ -236,7 +346,7 @@ func (h *markdownHandler) findings(sections []*markdownSection, room int) string
 	}
 	const reserved = 300 // bytes, for the last line
 	var b strings.Builder
-	b.WriteString("\n### Findings\n")
+	heading := ""
 	total, shown := 0, 0
 	full := false
 	for _, s := range sections {
@@ -248,6 +358,10 @@ func (h *markdownHandler) findings(sections []*markdownSection, room int) string
 		if full = n == 0; full {
 			continue // what is worse came first, so nothing milder goes before
 		}
+		if next := markdownHeadings[s.key.standing]; next != heading {
+			heading = next
+			b.WriteString("\n### " + heading + "\n")
+		}
 		b.WriteString(text)
 		shown += n
 	}
@@ -258,14 +372,21 @@ func (h *markdownHandler) findings(sections []*markdownSection, room int) string
 	return b.String()
 }
 
+// markdownHeadings are those of the lists.
+var markdownHeadings = [...]string{standingOpen: "Findings", standingKnown: "Known since the baseline", standingWaived: "Waived"}
+
 // section is the findings of one rule in at most so many bytes, and how many
 // they are; 0 when there is no room for any.
 func (h *markdownHandler) section(s *markdownSection, room int) (text string, shown int) {
 	var counts []string
-	if s.fail > 0 {
+	switch {
+	case s.key.standing == standingWaived:
+		counts = append(counts, number(s.fail+s.unknown)+" waived")
+	case s.fail > 0 && s.unknown > 0:
+		counts = append(counts, number(s.fail)+" fail", number(s.unknown)+" unknown")
+	case s.fail > 0:
 		counts = append(counts, number(s.fail)+" fail")
-	}
-	if s.unknown > 0 {
+	default:
 		counts = append(counts, number(s.unknown)+" unknown")
 	}
 	// Between these tags is HTML, not Markdown.

@@ -48,7 +48,7 @@ func newPrometheus(w io.Writer) *prometheus {
 func (p *prometheus) Begin(run Run) error {
 	p.run = run
 	for _, rule := range run.Rules {
-		for _, status := range []finding.Status{finding.Fail, finding.Unknown} {
+		for _, status := range finding.Statuses() {
 			p.findings[findingSeries{rule: shown(rule.ID), severity: rule.Severity.String(), status: string(status)}] = 0
 		}
 	}
@@ -79,10 +79,15 @@ func (p *prometheus) End(s Summary) error {
 	p.sample("ecraudit_complete", one(!u.any()))
 	p.family("ecraudit_exit_code", "What the audit ended with: 0 clean, 2 findings at or above --fail-on, 3 incomplete or undecided.")
 	p.sample("ecraudit_exit_code", int64(s.ExitCode))
-	p.family("ecraudit_findings", "Findings by rule, severity, status (fail or unknown), account and region; no account and region for the organization, and for the 0 of each active rule.")
+	p.family("ecraudit_filtered", "Whether only findings that match a query are counted as findings: 1 or 0.")
+	p.sample("ecraudit_filtered", one(p.run.Query != ""))
+	p.family("ecraudit_findings", "Findings by rule, severity, status (fail, unknown or waived), account and region; no account and region for the organization, and for the 0 of each active rule.")
 	for _, k := range slices.SortedFunc(maps.Keys(p.findings), findingSeries.compare) {
 		p.sample("ecraudit_findings", int64(p.findings[k]),
 			label{"rule", k.rule}, label{"severity", k.severity}, label{"status", k.status}, label{"account", k.account}, label{"region", k.region})
+	}
+	if s.Changes != nil {
+		p.changes(s.Changes)
 	}
 	p.family("ecraudit_gaps", "What could not be read, by account and region; no region for an account as a whole.")
 	for _, k := range slices.SortedFunc(maps.Keys(p.gaps), gapSeries.compare) {
@@ -101,6 +106,17 @@ func (p *prometheus) End(s Summary) error {
 	p.targets()
 	p.out.text("# EOF\n")
 	return p.out.flush()
+}
+
+// changes compares with the baseline.
+func (p *prometheus) changes(c *Changes) {
+	p.family("ecraudit_findings_since_baseline", "Findings by what became of them since the baseline: fixed, known, new, not_seen (neither found nor judged again) or worsened.")
+	for _, change := range []struct {
+		name  string
+		count int
+	}{{"fixed", c.Fixed}, {"known", c.Known}, {"new", c.New}, {"not_seen", c.NotSeen}, {"worsened", c.Worsened}} {
+		p.sample("ecraudit_findings_since_baseline", int64(change.count), label{"change", change.name})
+	}
 }
 
 // targets counts the targets by status, each of which has its series.

@@ -104,7 +104,7 @@ func TestPrometheusSeries(t *testing.T) {
 	for _, s := range scripts() {
 		samples := samplesOf(t, s)
 		for _, rule := range s.run.Rules {
-			for _, status := range []finding.Status{finding.Fail, finding.Unknown} {
+			for _, status := range finding.Statuses() {
 				id := "ecraudit_findings|" + Printable(rule.ID) + "|" + rule.Severity.String() + "|" + string(status) + "||"
 				if value, ok := samples[id]; !ok || value != 0 {
 					t.Errorf("%s is %v (there: %v), want 0", id, value, ok)

@@ -77,11 +77,14 @@ func (r resource) uri() string {
 // that have no word for a verdict that is unknown still show the line.
 func statement(f *finding.Finding) string {
 	text := cmp.Or(strings.TrimSpace(shown(f.Message)), "rule "+shown(f.Rule))
-	if f.Status == finding.Unknown {
-		text = "Unknown: " + text
+	if words := qualifiers(f); words != "" {
+		text = strings.ToUpper(words[:1]) + words[1:] + ": " + text
 	}
 	if image := imageName(&finding.Finding{Digest: wellFormed(f.Digest), Tag: wellFormed(f.Tag)}); image != "" {
 		text += " (image " + image + ")"
+	}
+	if why := excuse(f); why != "" {
+		text += ". Reason: " + why
 	}
 	return text
 }

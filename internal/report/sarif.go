@@ -38,7 +38,12 @@ const (
 // worst first, as many as GitHub takes. A run that is not complete says so
 // three times: executionSuccessful is false, each gap is a notification, and,
 // because GitHub reads neither, the first result is that the audit is not
-// complete.
+// complete. One whose findings were filtered says so in a notification and in a
+// result.
+//
+// What is waived is suppressed. GitHub reads no suppressions
+// (https://github.com/github/codeql-action/issues/1230), so that the message
+// says it, too.
 type sarif struct {
 	list
 	stage  stage
@@ -87,7 +92,17 @@ type (
 		Message             sarifMessage      `json:"message"`
 		Locations           []sarifLocation   `json:"locations"`
 		PartialFingerprints sarifFingerprints `json:"partialFingerprints"`
-		Properties          *sarifProperties  `json:"properties,omitempty"`
+		BaselineState       string            `json:"baselineState,omitempty"`
+		// Suppressions are there in every result, though most have none: "all
+		// null or all non-null" (3.27.23).
+		Suppressions []sarifSuppression `json:"suppressions"`
+		Properties   *sarifProperties   `json:"properties,omitempty"`
+	}
+	sarifSuppression struct {
+		Kind          string          `json:"kind"`
+		Status        string          `json:"status"`
+		Justification string          `json:"justification"`
+		Properties    *finding.Waiver `json:"properties"`
 	}
 	// sarifFingerprints has the fingerprint under a name of ours, and under
 	// the only one that GitHub uses.
@@ -147,6 +162,9 @@ type (
 		OrganizationID string    `json:"organization_id,omitempty"`
 		Framework      string    `json:"framework,omitempty"`
 		FailOn         string    `json:"fail_on,omitempty"`
+		Query          string    `json:"query,omitempty"`
+		Baseline       *Baseline `json:"baseline,omitempty"`
+		Changes        *Changes  `json:"changes,omitempty"`
 	}
 )
 
@@ -187,13 +205,23 @@ func (h *sarif) Begin(run Run) error {
 			return err
 		}
 	}
-	h.rules[incompleteCheck] = len(h.run.Rules)
-	if err := h.element(indent, incompleteSARIFRule()); err != nil {
-		return err
+	// The first is always there, so that rules are the same in every run.
+	checks := []sarifRule{newSARIFCheck(incompleteCheck, "error", incompleteTitle, incompleteDescription, incompleteRemedy)}
+	if run.Query != "" {
+		checks = append(checks, newSARIFCheck(filteredCheck, "note", filteredTitle, filteredDescription, filteredRemedy))
+	}
+	for i, check := range checks {
+		h.rules[check.ID] = len(h.run.Rules) + i
+		if err := h.element(indent, check); err != nil {
+			return err
+		}
 	}
 	h.end("          ")
 	h.out.text(",\n          \"notifications\": [")
 	for _, n := range sarifNotifications {
+		if n.id == filteredCheck && run.Query == "" {
+			continue
+		}
 		if err := h.element(indent, map[string]any{"id": n.id, "shortDescription": sarifMessage{Text: n.text}}); err != nil {
 			return err
 		}
@@ -208,6 +236,7 @@ var sarifNotifications = [...]struct{ id, text string }{
 	{incompleteCheck, incompleteTitle},
 	{"not-read", "Something could not be read"},
 	{"left-out", "Findings are left out of this report, or will be by who reads it"},
+	{filteredCheck, filteredTitle},
 }
 
 // member writes a member of the driver that others follow.
@@ -320,15 +349,15 @@ func pascalCase(id string) string {
 	return shortened(b.String(), sarifMaxName)
 }
 
-// incompleteSARIFRule is always there, so that rules are the same in every run.
-func incompleteSARIFRule() sarifRule {
+// newSARIFCheck is a rule for what concerns the report as a whole.
+func newSARIFCheck(id, level, title, description, remedy string) sarifRule {
 	return sarifRule{
-		ID:               incompleteCheck,
-		Name:             pascalCase(incompleteCheck),
-		ShortDescription: sarifMessage{Text: incompleteTitle},
-		FullDescription:  sarifMessage{Text: incompleteDescription},
-		Help:             sarifMessage{Text: incompleteDescription + "\n\nFix: " + incompleteRemedy},
-		Configuration:    map[string]any{"level": "error"},
+		ID:               id,
+		Name:             pascalCase(id),
+		ShortDescription: sarifMessage{Text: title},
+		FullDescription:  sarifMessage{Text: description},
+		Help:             sarifMessage{Text: description + "\n\nFix: " + remedy},
+		Configuration:    map[string]any{"level": level},
 		Properties:       map[string]any{"tags": []string{"ecr"}},
 	}
 }
@@ -348,12 +377,14 @@ func (h *sarif) result(f *finding.Finding) sarifResult {
 		Message:             sarifMessage{Text: withoutLinks(statement(f))},
 		Locations:           []sarifLocation{newSARIFLocation(resourceOf(f))},
 		PartialFingerprints: newSARIFFingerprints(f.Fingerprint),
+		BaselineState:       sarifBaselineStates[f.Change],
+		Suppressions:        sarifSuppressions(f),
 		Properties: &sarifProperties{
 			Severity: f.Severity.String(), Status: string(f.Status), Account: f.Account, Region: f.Region,
 			Repository: f.Repository, RepositoryARN: f.RepositoryARN, Digest: f.Digest, Tag: f.Tag,
 		},
 	}
-	if f.Status == finding.Unknown {
+	if verdictOf(f) == finding.Unknown {
 		// "The tool concluded that there was insufficient information to decide
 		// whether a problem exists" (3.27.9); then the level must be none (3.27.10).
 		r.Kind, r.Level = "open", "none"
@@ -362,6 +393,23 @@ func (h *sarif) result(f *finding.Finding) sarifResult {
 		r.Properties.Remediation = prose(f.Remediation)
 	}
 	return r
+}
+
+// sarifBaselineStates compare a result with that of the baseline (3.27.24).
+// Where there is a baseline each result has one.
+var sarifBaselineStates = map[finding.Change]string{
+	finding.New: "new", finding.Worsened: "updated", finding.Known: "unchanged",
+}
+
+// sarifSuppressions are those of a finding: one that "is provided by an
+// external source", which was accepted (3.35), where it is waived.
+func sarifSuppressions(f *finding.Finding) []sarifSuppression {
+	if f.Status != finding.Waived || f.Waiver == nil {
+		return []sarifSuppression{}
+	}
+	until := waivedUntil(f.Waiver)
+	justification := strings.ToUpper(until[:1]) + until[1:] + ": " + excuse(f)
+	return []sarifSuppression{{Kind: "external", Status: "accepted", Justification: justification, Properties: f.Waiver}}
 }
 
 // ruleIndex is where a rule is in the array of rules, or nil if it is not.
@@ -446,6 +494,11 @@ func (h *sarif) notifyOfRun() error {
 			return err
 		}
 	}
+	if text := filteredStatement(h.run); text != "" {
+		if err := h.notify(sarifNotification{Descriptor: sarifReference{filteredCheck}, Level: "warning", Message: sarifMessage{Text: withoutLinks(text)}}); err != nil {
+			return err
+		}
+	}
 	if why := h.run.OrganizationUnread; why != "" {
 		text := withoutLinks(organizationStatement(why))
 		if err := h.notify(sarifNotification{Descriptor: sarifReference{"not-read"}, Level: "warning", Message: sarifMessage{Text: text}}); err != nil {
@@ -487,7 +540,12 @@ func (h *sarif) notifyOfLimits(written, leftOut int) error {
 func (h *sarif) writeResults() (written, leftOut int, err error) {
 	const indent = "        "
 	if h.unread.any() {
-		if err := h.element(indent, h.incompleteResult()); err != nil {
+		if err := h.element(indent, h.resultOfRun(incompleteCheck, "error", h.unread.String())); err != nil {
+			return 0, 0, err
+		}
+	}
+	if text := filteredStatement(h.run); text != "" {
+		if err := h.element(indent, h.resultOfRun(filteredCheck, "note", text)); err != nil {
 			return 0, 0, err
 		}
 	}
@@ -497,17 +555,22 @@ func (h *sarif) writeResults() (written, leftOut int, err error) {
 	return written, leftOut, err
 }
 
-// incompleteResult is the one result that is no finding: without it an
-// incomplete run would close alerts, and look as if they were mended.
-func (h *sarif) incompleteResult() sarifResult {
-	return sarifResult{
-		RuleID:              incompleteCheck,
-		RuleIndex:           h.ruleIndex(incompleteCheck),
-		Level:               "error",
-		Message:             sarifMessage{Text: h.unread.String()},
+// resultOfRun is a result that is no finding: without one an incomplete or
+// filtered report would close alerts, and look as if they were mended.
+func (h *sarif) resultOfRun(check, level, text string) sarifResult {
+	r := sarifResult{
+		RuleID:              check,
+		RuleIndex:           h.ruleIndex(check),
+		Level:               level,
+		Message:             sarifMessage{Text: withoutLinks(text)},
 		Locations:           []sarifLocation{newSARIFLocation(resource{})},
-		PartialFingerprints: newSARIFFingerprints(incompleteCheck),
+		PartialFingerprints: newSARIFFingerprints(check),
+		Suppressions:        []sarifSuppression{},
 	}
+	if h.run.Baseline != nil {
+		r.BaselineState = sarifBaselineStates[finding.New] // no baseline has it
+	}
+	return r
 }
 
 func (h *sarif) End(s Summary) error {
@@ -528,7 +591,9 @@ func (h *sarif) End(s Summary) error {
 	}
 	h.out.bytes(code)
 	h.out.text("\n        }\n      ],\n      \"properties\": ")
-	properties, err := h.enc.encode(sarifRun{h.run.Clock, h.run.OrganizationID, h.run.Framework, s.FailOn})
+	properties, err := h.enc.encode(sarifRun{
+		h.run.Clock, h.run.OrganizationID, h.run.Framework, s.FailOn, h.run.Query, h.run.Baseline, s.Changes,
+	})
 	if err != nil {
 		return err
 	}

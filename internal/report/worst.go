@@ -7,13 +7,19 @@ import (
 )
 
 // worst keeps results until the last has come, to write them worst first and
-// no more than a service takes: by severity, in each those that fail before
-// those that are unknown, in each in the order they came.
+// no more than a service takes: by severity, in each those that may decide how
+// the audit ends before those that the baseline has, in each those that fail
+// before those that are unknown, in each in the order they came. What is waived
+// comes last, by severity.
 type worst struct {
 	limit    int // of results
-	sections [2 * (finding.Critical + 1)]worstSection
+	sections [(worstKinds + 1) * int(finding.Critical+1)]worstSection
 	spill    spill
 }
+
+// worstKinds is into how many sections what is not waived is divided for each
+// severity.
+const worstKinds = 4
 
 // worstSection is the results of one severity and status, a line each. It
 // keeps no more than can be written; the others it only counts.
@@ -25,9 +31,16 @@ type worstSection struct {
 // section is where the result of a finding belongs, now that it is counted,
 // or nil if there are too many that come before it.
 func (o *worst) section(f *finding.Finding) *worstSection {
-	place := 2 * (finding.Critical - f.Severity)
+	place := worstKinds * int(finding.Critical-f.Severity)
 	if f.Status == finding.Unknown {
 		place++
+	}
+	switch standingOf(f) {
+	case standingOpen:
+	case standingKnown:
+		place += 2
+	case standingWaived:
+		place = worstKinds*int(finding.Critical+1) + int(finding.Critical-f.Severity)
 	}
 	s := &o.sections[place]
 	s.count++
