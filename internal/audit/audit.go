@@ -175,7 +175,7 @@ func (a *Audit) keep(target snapshot.Target, repository string, findings []findi
 	if err := a.baseline.mark(findings, gaps); err != nil {
 		return err
 	}
-	if err := put(a.findings, target, repository, findings); err != nil {
+	if err := putFindings(a.findings, target, repository, findings); err != nil {
 		return err
 	}
 	if err := put(a.gaps, target, repository, gaps); err != nil {
@@ -195,6 +195,18 @@ func (a *Audit) count(findings []finding.Finding) {
 	for _, f := range findings {
 		a.counts[countKey{f.Rule, f.Severity, f.Status, f.Change == finding.Known}]++
 	}
+}
+
+// putFindings spools findings as one chunk.
+func putFindings(spool *snapshot.Spool, target snapshot.Target, repository string, findings []finding.Finding) error {
+	if len(findings) == 0 {
+		return nil
+	}
+	var chunk []byte
+	for i := range findings {
+		chunk = appendKept(chunk, &findings[i])
+	}
+	return spool.Put(target, repository, chunk)
 }
 
 // put spools records as one chunk, a line each.
@@ -260,7 +272,7 @@ func (a *Audit) Finish(ctx context.Context, handler report.Handler, o Options, i
 			return 0, err
 		}
 	}
-	err = a.findings.Each(func(_ snapshot.Target, _ string, chunk []byte) error { return each(chunk, handler.Finding) })
+	err = a.findings.Each(func(_ snapshot.Target, _ string, chunk []byte) error { return eachKept(chunk, handler.Finding) })
 	if err != nil {
 		return 0, err
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -64,22 +63,16 @@ func (s script) summary() Summary {
 			sum.Targets++
 		}
 	}
-	for _, f := range s.findings {
+	for i := range s.findings {
+		f := &s.findings[i]
 		severity, rule := sum.BySeverity[f.Severity.String()], sum.ByRule[f.Rule]
 		severity.Add(f.Status, 1)
 		rule.Add(f.Status, 1)
 		sum.BySeverity[f.Severity.String()], sum.ByRule[f.Rule] = severity, rule
 	}
-	for _, f := range slices.Concat(s.findings, s.hidden) {
-		decides := 0
-		if f.Severity >= s.failOn && f.Change != finding.Known {
-			decides = 1
-		}
-		switch f.Status {
-		case finding.Fail:
-			sum.Failing += decides
-		case finding.Unknown:
-			sum.Undecided += decides
+	for _, findings := range [][]finding.Finding{s.findings, s.hidden} {
+		for i := range findings {
+			s.decide(&findings[i], &sum)
 		}
 	}
 	switch {
@@ -89,6 +82,20 @@ func (s script) summary() Summary {
 		sum.ExitCode = 3
 	}
 	return sum
+}
+
+// decide counts a finding that decides how the run ends.
+func (s script) decide(f *finding.Finding, sum *Summary) {
+	if f.Severity < s.failOn || f.Change == finding.Known {
+		return
+	}
+	switch f.Status {
+	case finding.Fail:
+		sum.Failing++
+	case finding.Unknown:
+		sum.Undecided++
+	case finding.Waived:
+	}
 }
 
 // scripts are the runs that every format has a golden file for.

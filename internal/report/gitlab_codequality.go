@@ -20,6 +20,8 @@ type codeQuality struct {
 	stage  stage
 	run    Run
 	unread unread
+	place  placeText // the location
+	line   []byte
 }
 
 func newCodeQuality(w io.Writer) *codeQuality {
@@ -71,7 +73,17 @@ func (h *codeQuality) Finding(f finding.Finding) error {
 	if standingOf(&f) == standingWaived {
 		severity = finding.Info
 	}
-	return h.issue(statement(&f), f.Rule, f.Fingerprint, severity, resourceOf(&f))
+	h.line = appendMember(h.line[:0], `{"description":`, statement(&f))
+	h.line = appendMember(h.line, `,"check_name":`, cmp.Or(shown(f.Rule), "ecraudit"))
+	h.line = appendMember(h.line, `,"fingerprint":`, f.Fingerprint)
+	h.line = appendMember(h.line, `,"severity":`, codeQualitySeverities[severity])
+	h.line = append(h.line, h.place.of(resourceOf(&f), appendCodeQualityLocation)...)
+	return h.add("  ", append(h.line, '}'))
+}
+
+func appendCodeQualityLocation(dst []byte, place resource) []byte {
+	dst = appendMember(dst, `,"location":{"path":`, place.path())
+	return append(dst, `,"lines":{"begin":1}}`...)
 }
 
 func (h *codeQuality) Gap(g snapshot.Gap) error {

@@ -45,30 +45,58 @@ type gitlabSecurity struct {
 	unread unread
 	rules  map[string]*gitlabRule
 	worst  worst
+	place  placeText // the members of a location
+
+	description []byte // of the finding at hand
 }
 
-// gitlabRule is what the vulnerabilities of one rule have in common.
+// gitlabRule is what the vulnerabilities of one rule have in common. What
+// begins with a comma is JSON.
 type gitlabRule struct {
-	name, description, solution string
-	remediation                 string // of which the solution is made
-	identifiers                 []gitlabIdentifier
-	links                       []gitlabLink
+	names       map[finding.Status][]byte // JSON
+	description string                    // follows that of the finding
+	solution    []byte                    // a member, or nothing
+	references  []byte                    // the identifiers and the links
+	remediation string                    // of which the solution is made
 }
 
 func newGitLabRule(r finding.Rule) *gitlabRule {
-	g := &gitlabRule{
-		name:        cmp.Or(shown(r.Title), shown(r.ID), "ecraudit"),
-		remediation: r.Remediation,
-		solution:    shortened(inertMarkdown(r.Remediation), gitlabMaxSolution),
-		identifiers: gitlabIdentifiers(r),
+	g := &gitlabRule{names: make(map[finding.Status][]byte), remediation: r.Remediation}
+	// A title says what should be; as the name of a vulnerability alone it
+	// would say that all is well.
+	title := cmp.Or(shown(r.Title), shown(r.ID), "ecraudit")
+	for status, before := range map[finding.Status]string{finding.Fail: "Violated: ", finding.Unknown: "Unknown: ", finding.Waived: "Waived: "} {
+		g.names[status] = appendQuoted(nil, shortened(before+title, gitlabMaxName))
 	}
 	if r.Description != "" {
 		g.description = "\n\n" + inertMarkdown(r.Description)
 	}
+	g.solution = appendOptional(nil, `,"solution":`, shortened(inertMarkdown(r.Remediation), gitlabMaxSolution))
+	before := `,"identifiers":[`
+	for _, i := range gitlabIdentifiers(r) {
+		g.references = append(g.references, before...)
+		g.references = appendGitLabIdentifier(g.references, i)
+		before = ","
+	}
+	g.references = append(g.references, ']')
+	before = `,"links":[`
 	for _, link := range webLinks(r.Links) {
-		g.links = append(g.links, gitlabLink{link})
+		g.references = appendMember(append(g.references, before...), `{"url":`, link)
+		g.references = append(g.references, '}')
+		before = ","
+	}
+	if before == "," {
+		g.references = append(g.references, ']')
 	}
 	return g
+}
+
+func appendGitLabIdentifier(dst []byte, i gitlabIdentifier) []byte {
+	dst = appendMember(dst, `{"type":`, i.Type)
+	dst = appendMember(dst, `,"name":`, i.Name)
+	dst = appendMember(dst, `,"value":`, i.Value)
+	dst = appendOptional(dst, `,"url":`, i.URL)
+	return append(dst, '}')
 }
 
 func newGitLabSecurity(w io.Writer) *gitlabSecurity {
@@ -149,35 +177,57 @@ func (h *gitlabSecurity) Finding(f finding.Finding) error {
 	if err := h.stage.finding(); err != nil {
 		return err
 	}
-	return h.worst.add(&f, func() ([]byte, error) { return h.enc.encode(h.vulnerability(&f)) })
+	text := h.worst.room(&f)
+	if text == nil {
+		return nil
+	}
+	text.tail = append(h.appendVulnerability(text.tail, &f), '\n')
+	return h.worst.settle(text)
 }
 
-func (h *gitlabSecurity) vulnerability(f *finding.Finding) gitlabVulnerability {
+// appendVulnerability appends the gitlabVulnerability of a finding.
+func (h *gitlabSecurity) appendVulnerability(dst []byte, f *finding.Finding) []byte {
 	rule := h.rules[f.Rule]
 	if rule == nil {
 		rule = newGitLabRule(finding.Rule{ID: f.Rule})
 	}
-	v := newVulnerability(f.Fingerprint, resourceOf(f))
-	v.Identifiers, v.Links = rule.identifiers, rule.links
+	r := resourceOf(f)
 	// Bold text first, so that no text of others begins a line.
-	text := "**" + inertMarkdown(resourceOf(f).name()) + "**: " + inertMarkdown(statement(f)) + rule.description
-	v.Description = shortened(text, gitlabMaxDescription)
-	// A title says what should be; as the name of a vulnerability alone it
-	// would say that all is well.
-	v.Severity, v.Name = gitlabSeverities[f.Severity], "Violated: "+rule.name
+	h.description = appendInertMarkdown(append(h.description[:0], "**"...), r.name())
+	h.description = appendInertMarkdown(append(h.description, "**: "...), statement(f))
+	h.description = append(h.description, rule.description...)
+	if len(h.description) > gitlabMaxDescription {
+		h.description = append(h.description[:0], shortened(string(h.description), gitlabMaxDescription)...)
+	}
+	severity := gitlabSeverities[f.Severity]
 	switch f.Status {
 	case finding.Fail:
 	case finding.Unknown:
-		v.Severity, v.Name = "Unknown", "Unknown: "+rule.name
+		severity = "Unknown"
 	case finding.Waived:
-		v.Severity, v.Name = gitlabSeverities[finding.Info], "Waived: "+rule.name
+		severity = gitlabSeverities[finding.Info]
 	}
-	v.Name = shortened(v.Name, gitlabMaxName)
-	v.Solution = rule.solution
-	if f.Remediation != "" && f.Remediation != rule.remediation {
-		v.Solution = shortened(inertMarkdown(f.Remediation), gitlabMaxSolution)
+	dst = appendMember(dst, `{"id":`, f.Fingerprint)
+	dst = append(append(dst, `,"name":`...), rule.names[f.Status]...)
+	dst = appendQuoted(append(dst, `,"description":`...), h.description)
+	dst = appendMember(dst, `,"severity":`, severity)
+	if f.Remediation == "" || f.Remediation == rule.remediation {
+		dst = append(dst, rule.solution...)
+	} else {
+		dst = appendOptional(dst, `,"solution":`, shortened(inertMarkdown(f.Remediation), gitlabMaxSolution))
 	}
-	return v
+	dst = append(dst, rule.references...)
+	location := h.place.of(r, appendGitLabLocation)
+	dst = append(append(dst, `,"location":{`...), location...)
+	dst = append(append(dst, `},"tracking":{"type":"source","items":[{`...), location...)
+	dst = appendMember(dst, `,"signatures":[{"algorithm":"hash","value":`, f.Fingerprint)
+	return append(dst, "}]}]}}"...)
+}
+
+// appendGitLabLocation appends the members of a gitlabLocation.
+func appendGitLabLocation(dst []byte, place resource) []byte {
+	dst = appendMember(dst, `"file":`, place.path())
+	return append(dst, `,"start_line":1,"end_line":1`...)
 }
 
 // newVulnerability has the location of a resource. GitLab takes two results of

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"unicode/utf16"
-	"unicode/utf8"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -204,14 +202,9 @@ func newEncoder() *encoder {
 }
 
 func (e *encoder) finding(f *finding.Finding) ([]byte, error) {
-	if string(f.Fix) == "null" {
-		f.Fix = nil
-	}
-	body, err := e.encode(f)
-	if err != nil {
-		return nil, fmt.Errorf("finding %s of rule %s: %w", f.Fingerprint, Printable(f.Rule), err)
-	}
-	return body, nil
+	var err error
+	e.safe, err = appendFinding(e.safe[:0], f)
+	return e.safe, err
 }
 
 func (e *encoder) encode(v any) ([]byte, error) {
@@ -235,33 +228,6 @@ func isPlain(body []byte) bool {
 		}
 	}
 	return true
-}
-
-// appendSafe appends the JSON text body with every character escaped that a
-// terminal or editor would not show in its place: DEL, C1 controls, bidi
-// overrides, invisible characters. Such characters occur only in strings,
-// where the escape means the same. The replacement character is escaped too,
-// as encoding/json does with the one that stands for an invalid byte.
-func appendSafe(dst, body []byte) []byte {
-	for i := 0; i < len(body); {
-		if body[i] < 0x7f {
-			dst = append(dst, body[i])
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRune(body[i:])
-		switch {
-		case r != utf8.RuneError && showable(r):
-			dst = append(dst, body[i:i+size]...)
-		case r > 0xffff:
-			high, low := utf16.EncodeRune(r)
-			dst = fmt.Appendf(dst, `\u%04x\u%04x`, high, low)
-		default:
-			dst = fmt.Appendf(dst, `\u%04x`, r)
-		}
-		i += size
-	}
-	return dst
 }
 
 // spread appends the compact JSON object body with a member on each line, and

@@ -53,7 +53,12 @@ func Printable(text string) string {
 // shown is Printable of the text as the JSON formats keep it, where U+FFFD
 // stands for each byte that is no UTF-8. So a format gives the same bytes from
 // an audit and from its saved report.
-func shown(text string) string { return Printable(wellFormed(text)) }
+func shown(text string) string {
+	if unprintable(text) < 0 {
+		return text
+	}
+	return Printable(wellFormed(text))
+}
 
 // wellFormed replaces every byte that is no UTF-8, as encoding/json does.
 func wellFormed(text string) string {

@@ -27,15 +27,41 @@ func resourceOfGap(g *snapshot.Gap) resource {
 // "organization".
 func (r resource) name() string {
 	var b strings.Builder
+	b.Grow(len(r.account) + len(r.region) + len(r.repository) + len(r.digest) + len(r.tag) + len("organization////"))
 	b.WriteString(cmp.Or(r.account, "organization"))
-	for _, part := range []struct{ separator, text string }{
-		{"/", r.region}, {"/", r.repository}, {"@", r.digest}, {":", r.tag},
-	} {
+	for _, part := range [...]struct {
+		separator byte
+		text      string
+	}{{'/', r.region}, {'/', r.repository}, {'@', r.digest}, {':', r.tag}} {
 		if part.text != "" {
-			b.WriteString(part.separator + part.text)
+			b.WriteByte(part.separator)
+			b.WriteString(part.text)
 		}
 	}
 	return b.String()
+}
+
+// last is the last part of the name of a registry or repository.
+func (r resource) last() string { return cmp.Or(r.repository, r.region, r.account, "organization") }
+
+// registryOrRepository is the resource without an image.
+func (r resource) registryOrRepository() resource {
+	r.digest, r.tag = "", ""
+	return r
+}
+
+// placeText remembers what a format makes of the last registry or repository:
+// findings come by place.
+type placeText struct {
+	place resource
+	text  []byte
+}
+
+func (p *placeText) of(r resource, appended func(dst []byte, place resource) []byte) []byte {
+	if r = r.registryOrRepository(); p.text == nil || r != p.place {
+		p.place, p.text = r, appended(p.text[:0], r)
+	}
+	return p.text
 }
 
 // resourceFolder is where path has its files.
@@ -108,7 +134,11 @@ func gapCause(g *snapshot.Gap) string {
 
 // prose is text of several lines, each of them shown.
 func prose(text string) string {
-	lines := strings.Split(strings.TrimSpace(text), "\n")
+	text = strings.TrimSpace(text)
+	if unprintable(text) < 0 {
+		return text // on one line
+	}
+	lines := strings.Split(text, "\n")
 	for i, line := range lines {
 		lines[i] = shown(strings.TrimSuffix(line, "\r"))
 	}
@@ -116,29 +146,35 @@ func prose(text string) string {
 }
 
 // inertMarkdown is prose that stays text where Markdown is expected.
-func inertMarkdown(text string) string {
-	const markup = "\\`*_{}[]<>()#|~&!$@^"
-	b := make([]byte, 0, len(text)+16)
+func inertMarkdown(text string) string { return string(appendInertMarkdown(nil, text)) }
+
+func appendInertMarkdown(dst []byte, text string) []byte {
 	for i, line := range strings.Split(prose(text), "\n") {
 		line = strings.TrimSpace(line)
 		if i > 0 {
-			b = append(b, '\n')
+			dst = append(dst, '\n')
 		}
 		if line != "" && strings.IndexByte("-+=", line[0]) >= 0 {
-			b = append(b, '\\') // else the start of a list or the line under a heading
+			dst = append(dst, '\\') // else the start of a list or the line under a heading
 		}
-		for {
-			at := strings.IndexAny(line, markup)
-			if at < 0 {
-				break
+		for i := range len(line) {
+			if isMarkup[line[i]] {
+				dst = append(dst, '\\')
 			}
-			b = append(append(b, line[:at]...), '\\', line[at])
-			line = line[at+1:]
+			dst = append(dst, line[i])
 		}
-		b = append(b, line...)
 	}
-	return string(b)
+	return dst
 }
+
+// isMarkup are the characters that mean something to Markdown wherever they
+// stand.
+var isMarkup = func() (markup [256]bool) {
+	for _, c := range []byte("\\`*_{}[]<>()#|~&!$@^") {
+		markup[c] = true
+	}
+	return markup
+}()
 
 // webLinks returns those links that are addresses of web pages.
 func webLinks(links []string) []string {

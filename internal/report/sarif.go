@@ -51,6 +51,7 @@ type sarif struct {
 	unread unread
 	rules  map[string]int // the index of each
 	worst  worst
+	place  placeText
 }
 
 func newSARIF(w io.Writer) *sarif {
@@ -366,33 +367,86 @@ func (h *sarif) Finding(f finding.Finding) error {
 	if err := h.stage.finding(); err != nil {
 		return err
 	}
-	return h.worst.add(&f, func() ([]byte, error) { return h.enc.encode(h.result(&f)) })
+	text := h.worst.room(&f)
+	if text == nil {
+		return nil
+	}
+	var err error
+	if text.tail, err = h.appendResult(text.tail, &f); err != nil {
+		return err
+	}
+	text.tail = append(text.tail, '\n')
+	return h.worst.settle(text)
 }
 
-func (h *sarif) result(f *finding.Finding) sarifResult {
-	r := sarifResult{
-		RuleID:              f.Rule,
-		RuleIndex:           h.ruleIndex(f.Rule),
-		Level:               sarifLevels[f.Severity],
-		Message:             sarifMessage{Text: withoutLinks(statement(f))},
-		Locations:           []sarifLocation{newSARIFLocation(resourceOf(f))},
-		PartialFingerprints: newSARIFFingerprints(f.Fingerprint),
-		BaselineState:       sarifBaselineStates[f.Change],
-		Suppressions:        sarifSuppressions(f),
-		Properties: &sarifProperties{
-			Severity: f.Severity.String(), Status: string(f.Status), Account: f.Account, Region: f.Region,
-			Repository: f.Repository, RepositoryARN: f.RepositoryARN, Digest: f.Digest, Tag: f.Tag,
-		},
+// appendResult appends the sarifResult of a finding.
+func (h *sarif) appendResult(dst []byte, f *finding.Finding) ([]byte, error) {
+	dst = appendMember(dst, `{"ruleId":`, f.Rule)
+	index := h.ruleIndex(f.Rule)
+	if index != nil {
+		dst = appendNumber(dst, `,"ruleIndex":`, *index)
 	}
+	level := sarifLevels[f.Severity]
 	if verdictOf(f) == finding.Unknown {
 		// "The tool concluded that there was insufficient information to decide
 		// whether a problem exists" (3.27.9); then the level must be none (3.27.10).
-		r.Kind, r.Level = "open", "none"
+		dst = append(dst, `,"kind":"open"`...)
+		level = "none"
 	}
-	if f.Remediation != "" && f.Remediation != h.remediation(f.Rule) {
-		r.Properties.Remediation = prose(f.Remediation)
+	dst = appendMember(dst, `,"level":`, level)
+	dst = appendMember(dst, `,"message":{"text":`, withoutLinks(statement(f)))
+	dst = append(dst, '}')
+	dst = h.appendLocations(dst, resourceOf(f))
+	dst = appendMember(dst, `,"partialFingerprints":{"ecraudit/v1":`, f.Fingerprint)
+	dst = appendText(append(dst, `,"primaryLocationLineHash":"`...), f.Fingerprint)
+	dst = append(dst, `:1"}`...)
+	dst = appendOptional(dst, `,"baselineState":`, sarifBaselineStates[f.Change])
+	dst, err := h.appendSuppressions(dst, f)
+	if err != nil {
+		return dst, err
 	}
-	return r
+	dst = appendMember(dst, `,"properties":{"severity":`, f.Severity.String())
+	dst = appendOptional(dst, `,"status":`, string(f.Status))
+	dst = appendOptional(dst, `,"account":`, f.Account)
+	dst = appendOptional(dst, `,"region":`, f.Region)
+	dst = appendOptional(dst, `,"repository":`, f.Repository)
+	dst = appendOptional(dst, `,"repository_arn":`, f.RepositoryARN)
+	dst = appendOptional(dst, `,"digest":`, f.Digest)
+	dst = appendOptional(dst, `,"tag":`, f.Tag)
+	if f.Remediation != "" && (index == nil || f.Remediation != h.run.Rules[*index].Remediation) {
+		dst = appendOptional(dst, `,"remediation":`, prose(f.Remediation)) // else the help of the rule says it
+	}
+	return append(dst, "}}"...), nil
+}
+
+// appendLocations appends the sarifLocation of a resource. All but the image is
+// that of its repository.
+func (h *sarif) appendLocations(dst []byte, r resource) []byte {
+	dst = append(dst, h.place.of(r, appendSARIFPlace)...)
+	if r.digest != "" {
+		dst = appendText(append(dst, '@'), r.digest)
+	}
+	if r.tag != "" {
+		dst = appendText(append(dst, ':'), r.tag)
+	}
+	return append(dst, `","kind":"resource"}]}]`...)
+}
+
+// appendSARIFPlace appends a location up to where its image is named.
+func appendSARIFPlace(dst []byte, place resource) []byte {
+	dst = appendMember(dst, `,"locations":[{"physicalLocation":{"artifactLocation":{"uri":`, place.uri())
+	dst = append(dst, `},"region":{"startLine":1,"startColumn":1,"endLine":1,"endColumn":1}},"logicalLocations":[`...)
+	dst = appendMember(dst, `{"name":`, place.last())
+	return appendText(append(dst, `,"fullyQualifiedName":"`...), place.name())
+}
+
+func (h *sarif) appendSuppressions(dst []byte, f *finding.Finding) ([]byte, error) {
+	dst = append(dst, `,"suppressions":`...)
+	if f.Waiver == nil {
+		return append(dst, "[]"...), nil
+	}
+	body, err := h.enc.encode(sarifSuppressions(f))
+	return append(dst, body...), err
 }
 
 // sarifBaselineStates compare a result with that of the baseline (3.27.24).
@@ -420,14 +474,6 @@ func (h *sarif) ruleIndex(id string) *int {
 	return nil
 }
 
-// remediation is what the help of a rule says already.
-func (h *sarif) remediation(id string) string {
-	if i, ok := h.rules[id]; ok && i < len(h.run.Rules) {
-		return h.run.Rules[i].Remediation
-	}
-	return ""
-}
-
 // newSARIFFingerprints writes GitHub's as it does: a hash and its count.
 func newSARIFFingerprints(fingerprint string) sarifFingerprints {
 	return sarifFingerprints{Own: fingerprint, GitHub: fingerprint + ":1"}
@@ -438,7 +484,7 @@ func newSARIFLocation(r resource) sarifLocation {
 	return sarifLocation{
 		Physical: sarifPhysical{sarifArtifact{r.uri()}, sarifRegion{1, 1, 1, 1}},
 		Logical: []sarifLogical{{
-			Name:               cmp.Or(r.repository, r.region, r.account, "organization"),
+			Name:               r.last(),
 			FullyQualifiedName: r.name(),
 			Kind:               "resource",
 		}},

@@ -286,6 +286,9 @@ func count(n int, singular, plural string) string {
 // shortened cuts text to at most limit UTF-16 units, which are as many as its
 // characters or more. The last is an ellipsis where something is missing.
 func shortened(text string, limit int) string {
+	if len(text) <= limit {
+		return text // no character has more units than bytes
+	}
 	units, cut := 0, 0 // cut leaves room for an ellipsis
 	for i, r := range text {
 		if units < limit {

@@ -28,9 +28,10 @@ type worstSection struct {
 	text  spilled
 }
 
-// section is where the result of a finding belongs, now that it is counted,
-// or nil if there are too many that come before it.
-func (o *worst) section(f *finding.Finding) *worstSection {
+// room is where to append the result of a finding, JSON on one line with a
+// newline, now that it is counted; or nil if there are too many that come before
+// it. settle is to be called after that.
+func (o *worst) room(f *finding.Finding) *spilled {
 	place := worstKinds * int(finding.Critical-f.Severity)
 	if f.Status == finding.Unknown {
 		place++
@@ -42,28 +43,19 @@ func (o *worst) section(f *finding.Finding) *worstSection {
 	case standingWaived:
 		place = worstKinds*int(finding.Critical+1) + int(finding.Critical-f.Severity)
 	}
-	s := &o.sections[place]
-	s.count++
-	if s.count > o.limit {
+	o.sections[place].count++
+	before := 0
+	for i := range o.sections[:place+1] {
+		before += o.sections[i].count
+	}
+	if before > o.limit {
 		return nil
 	}
-	return s
+	return &o.sections[place].text
 }
 
-// add keeps the result of a finding, JSON on one line, which is made only if
-// there is room for it.
-func (o *worst) add(f *finding.Finding, result func() ([]byte, error)) error {
-	s := o.section(f)
-	if s == nil {
-		return nil
-	}
-	body, err := result()
-	if err != nil {
-		return err
-	}
-	s.text.tail = append(append(s.text.tail, body...), '\n')
-	return o.spill.settle(&s.text)
-}
+// settle keeps what was appended.
+func (o *worst) settle(text *spilled) error { return o.spill.settle(text) }
 
 // write writes as elements of a list as many results as make the list as long
 // as the limit, and returns how many are left out.
