@@ -16,6 +16,7 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -67,7 +68,7 @@ const slowCall = 5 * time.Second
 // limiter and a patience of its own: what one of them suffers, no other feels.
 type Caller struct {
 	*Budget
-	Where      string // for the log: "111122223333/eu-west-1"
+	Where      string // for the log: "111122223333/eu-west-1", or who asks
 	refresh    func() // forgets cached credentials after AWS called them expired
 	mu         sync.Mutex
 	operations map[string]*operation
@@ -85,6 +86,15 @@ type operation struct {
 // Caller returns a caller whose limits nobody else shares. refresh may be nil.
 func (b *Budget) Caller(where string, refresh func()) *Caller {
 	return &Caller{Budget: b, Where: where, refresh: refresh, operations: map[string]*operation{}}
+}
+
+// about is what the log says about a call: what was called, and where.
+func (c *Caller) about(operation string) []any {
+	account, region, both := strings.Cut(c.Where, "/")
+	if !both {
+		return []any{"operation", operation, "at", c.Where}
+	}
+	return []any{"operation", operation, "account", account, "region", region}
 }
 
 func (c *Caller) operation(name string) *operation {
@@ -133,7 +143,7 @@ func Call[T any](ctx context.Context, c *Caller, name string, attempt func(conte
 			return answer, err
 		}
 		c.stats.Retries.Add(1)
-		c.log.Info("retrying", "call", name, "at", c.Where, "attempt", n+1, "reason", Code(err))
+		c.log.With(c.about(name)...).Info("retrying", "attempt", n+1, "reason", Code(err))
 		if sleep(ctx, backoff(n)) != nil {
 			return answer, ctx.Err()
 		}
@@ -199,7 +209,7 @@ func once[T any](ctx context.Context, c *Caller, op *operation, name string, att
 	answer, err = attempt(bounded)
 	now := time.Now()
 	if took := now.Sub(started); took > slowCall {
-		c.log.Info("slow call", "call", name, "at", c.Where, "took", took.Round(time.Millisecond))
+		c.log.With(c.about(name)...).Info("slow call", "took", took.Round(time.Millisecond))
 	}
 	if err != nil && ctx.Err() == nil && bounded.Err() != nil {
 		err = ErrCallTimeout

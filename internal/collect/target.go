@@ -190,7 +190,7 @@ func (t *reader) oneRepository(ctx context.Context, r *repositoryReader) error {
 	repository := r.repository
 	err := r.readRepository(ctx)
 	if errors.Is(err, errDeleted) {
-		t.Log.Info("deleted during the run", "repository", repository.Name, "at", t.caller.Where)
+		t.Log.Info("deleted during the run", "account", t.Account, "region", t.Region, "repository", repository.Name)
 		return nil
 	}
 	if err == nil {
