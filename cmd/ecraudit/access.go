@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -88,6 +87,9 @@ func (f *accessFlags) run(command *cobra.Command, args []string, s streams) erro
 	if err := oneOf("--format", f.format, []string{"text", "json"}); err != nil {
 		return err
 	}
+	if len(args) > 0 {
+		leaveAside(command.Flags(), "policy", "principal") // the question is that of the command line
+	}
 	forms := 0
 	for _, given := range []bool{len(args) > 0, f.policy != "", f.principal != ""} {
 		if given {
@@ -100,33 +102,26 @@ func (f *accessFlags) run(command *cobra.Command, args []string, s streams) erro
 	case f.principal == "" && command.Flags().Changed("action"):
 		return fmt.Errorf("--action means nothing without --principal")
 	}
-	refuse := func(where string, groups ...[]string) error {
-		for _, name := range slices.Concat(groups...) {
-			if command.Flags().Changed(name) {
-				return fmt.Errorf("--%s means nothing %s", name, where)
-			}
-		}
-		return nil
-	}
 	if f.policy != "" {
-		if err := refuse("with --policy: AWS is not asked", awsFlags, []string{"account", "snapshot", "config", "progress", "verbose"}); err != nil {
+		notAsked := append([]string{"account", "snapshot", "config", "progress", "verbose"}, awsFlags...)
+		if err := refuse(command.Flags(), "with --policy: AWS is not asked", notAsked...); err != nil {
 			return err
 		}
 		return f.ofFiles(command.InOrStdin(), s.out)
 	}
-	if err := refuse("without --policy", fileFlags); err != nil {
+	if err := refuse(command.Flags(), "without --policy", fileFlags...); err != nil {
 		return err
 	}
 	if f.principal != "" {
 		return f.ofPrincipal(command, s)
 	}
-	if err := refuse("for one repository: say where it is with --account and --region", []string{"org", "ou", "accounts", "exclude-accounts", "regions"}); err != nil {
+	if err := refuse(command.Flags(), "for one repository: say where it is with --account and --region", "org", "ou", "accounts", "exclude-accounts", "regions"); err != nil {
 		return err
 	}
 	if err := f.check(command); err != nil {
 		return err
 	}
-	return f.ofRepository(command.Context(), args[0], s.out)
+	return f.ofRepository(command, args[0], s.out)
 }
 
 // accessCase is what one answer is about.
@@ -137,9 +132,9 @@ type accessCase struct {
 }
 
 // ofRepository answers for a repository of AWS or of a snapshot.
-func (f *accessFlags) ofRepository(ctx context.Context, repository string, out io.Writer) error {
-	subject := subjectFlags{configFlag: f.configFlag, options: f.options, account: f.account, region: f.region, snapshot: f.snapshot}
-	one, err := subject.read(ctx, repository, []snapshot.Need{snapshot.NeedPolicy, snapshot.NeedRegistryPolicy, snapshot.NeedAccountSettings})
+func (f *accessFlags) ofRepository(command *cobra.Command, repository string, out io.Writer) error {
+	subject := subjectFlags{configFlag: f.configFlag, options: f.options, account: f.account, region: f.region, snapshot: f.snapshot, flags: command.Flags()}
+	one, err := subject.read(command.Context(), repository, []snapshot.Need{snapshot.NeedPolicy, snapshot.NeedRegistryPolicy, snapshot.NeedAccountSettings})
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ type asker struct {
 	mu           sync.Mutex
 	organization snapshot.Organization
 	rows         []whereabouts
-	unread       []string
+	unread       []snapshot.Gap
 }
 
 func (a *asker) Begin(o snapshot.Organization) error {
@@ -57,18 +57,14 @@ func (a *asker) Repository(_ context.Context, reg *snapshot.Registry, r *snapsho
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.rows = append(a.rows, row)
-	for _, gap := range r.Gaps {
-		a.unread = append(a.unread, fmt.Sprintf("%s/%s: %s: %s", r.Target, r.Name, gap.Code, gap.Message))
-	}
+	a.unread = append(a.unread, r.Gaps...)
 	return nil
 }
 
 func (a *asker) Done(t snapshot.TargetResult) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, gap := range t.Gaps {
-		a.unread = append(a.unread, fmt.Sprintf("%s: %s: %s", strings.TrimSuffix(t.Target.String(), "/"), gap.Code, gap.Message))
-	}
+	a.unread = append(a.unread, t.Gaps...)
 	return nil
 }
 
@@ -106,14 +102,7 @@ func (f *accessFlags) ofPrincipal(command *cobra.Command, s streams) error {
 	if err != nil || len(asked.unread) == 0 {
 		return err
 	}
-	slices.Sort(asked.unread)
-	notRead := newSheet(streams{out: s.err})
-	for _, gap := range asked.unread {
-		notRead.say("", "ecraudit: ", "not read: %s", gap)
-	}
-	if err := notRead.writeTo(s.err); err != nil {
-		return err
-	}
+	messagesOf(s.err).notRead(asked.unread)
 	return exit(audit.ExitIncomplete)
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,6 +28,8 @@ import (
 
 // writeFlags say as whom AWS is written to, with whose consent, and when to stop.
 type writeFlags struct {
+	flags *pflag.FlagSet // to tell which come from variables
+
 	yes            bool
 	journal        string
 	wait           time.Duration
@@ -37,6 +40,7 @@ type writeFlags struct {
 }
 
 func (f *writeFlags) add(flags *pflag.FlagSet) {
+	f.flags = flags
 	flags.BoolVar(&f.yes, "yes", false, "do not ask; needed where there is no terminal to ask at")
 	f.addJournal(flags)
 	flags.DurationVar(&f.wait, "wait", 0, "how long (`DURATION`) to wait for another run that uses the journal")
@@ -126,6 +130,7 @@ overwritten is in the journal first, and ecraudit undo brings it back.
 			if err := errors.Join(f.applyFlags.check(), f.targetFlags.check()); err != nil {
 				return err
 			}
+			messagesOf(s.err).summary.beginWriting()
 			plan, err := readPlan(args[0])
 			if err != nil {
 				return err
@@ -193,13 +198,14 @@ func planRegions(changes []remediate.Change) (regions []string) {
 // out.
 func (f *applyFlags) apply(ctx context.Context, w *writer, plan *remediate.Plan, filter remediate.Filter) error {
 	chosen, others := plan.Choose(filter)
+	messagesOf(w.err).summary.written(len(chosen), len(plan.Left), nil)
 	shown := *plan
 	shown.Changes = chosen
 	if err := showPlan(w.streams, &shown); err != nil {
 		return err
 	}
 	if len(others) > 0 {
-		fmt.Fprintf(w.err, "Not chosen from the plan: %s.\n", plural(len(others), "change", "changes"))
+		messagesOf(w.err).note("not chosen from the plan: " + plural(len(others), "change", "changes"))
 	}
 	switch {
 	case len(chosen) == 0 && len(plan.Left) == 0:
@@ -285,6 +291,8 @@ func (w *writer) open(ctx context.Context, regions []string) error {
 		return err
 	}
 	w.budget = awsapi.NewBudget(awsapi.Pace{Concurrency: o.Concurrency, Patience: o.Patience, CallTimeout: o.CallTimeout, Log: w.log(w.err), Stats: &w.stats})
+	summary := messagesOf(w.err).summary
+	summary.calls = append(summary.calls, &w.stats)
 	session, err := awsapi.Open(ctx, w.budget, awsapi.Identity{Profile: o.Profile, Roles: roles, Regions: regions})
 	w.session = session
 	return err
@@ -294,13 +302,15 @@ var errNobodyToAsk = errors.New("nothing was changed: there is no terminal to as
 
 // consent asks whether to go on. Whoever does not answer yes has said no.
 func (w *writer) consent(ctx context.Context, question string) error {
+	m := messagesOf(w.err)
+	sayWeighty(w.flags, m)
 	if w.yes {
 		return nil
 	}
 	if !w.asks {
 		return errNobodyToAsk
 	}
-	fmt.Fprintf(w.err, "\n%s Only yes is taken for yes: ", question)
+	m.ask(question + " Only yes is taken for yes:")
 	answer := make(chan string, 1)
 	go func() {
 		line, _ := bufio.NewReader(w.in).ReadString('\n') // no answer is no
@@ -367,8 +377,10 @@ func (w *writer) write(ctx context.Context, o remediate.Options, changes, left i
 	}
 	defer release()
 	var ended, failed atomic.Int64
-	stop := w.showLine(w.err, func(elapsed time.Duration) string {
-		return fmt.Sprintf("%d/%d changes, %d failed, %d calls, %s", ended.Load(), changes, failed.Load(), w.stats.Calls.Load(), elapsed.Round(time.Second))
+	stop := w.showLine(w.err, func(elapsed time.Duration) (string, []slog.Attr) {
+		done, bad, calls := ended.Load(), failed.Load(), w.stats.Calls.Load()
+		return fmt.Sprintf("%d/%d changes, %d failed, %d calls, %s", done, changes, bad, calls, elapsed.Round(time.Second)),
+			[]slog.Attr{slog.Int64("changes_done", done), slog.Int("changes", changes), slog.Int64("failed", bad), slog.Int64("calls", calls)}
 	})
 	o.Journal = journal
 	o.Report = func(r remediate.Result) {
@@ -380,6 +392,7 @@ func (w *writer) write(ctx context.Context, o remediate.Options, changes, left i
 	summary, err := do(ctx, o)
 	stop()
 	if summary != nil {
+		messagesOf(w.err).summary.written(changes, left, summary.Tally)
 		w.showResults(summary, left)
 	}
 	switch {

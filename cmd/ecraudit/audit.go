@@ -92,15 +92,25 @@ var awsFlags = []string{
 }
 
 func refuseAWSFlags(flags *pflag.FlagSet) error {
-	for _, name := range awsFlags {
-		if flags.Changed(name) {
-			return fmt.Errorf("--%s means nothing with --snapshot: what was collected is in the file", name)
-		}
+	return refuse(flags, "with --snapshot: what was collected is in the file", awsFlags...)
+}
+
+func (f *auditFlags) refuseWithSnapshot(flags *pflag.FlagSet, s streams) error {
+	if variable := variableBehind(flags.Lookup("fix")); f.fix && variable != "" {
+		messagesOf(s.err).warn(variable + " is left aside: what is found in a snapshot is mended with ecraudit plan --snapshot FILE -o PLAN and ecraudit apply")
 	}
-	return nil
+	return errors.Join(
+		refuse(flags, "with --snapshot: make a plan with ecraudit plan --snapshot FILE -o PLAN, and apply that", "fix"),
+		refuseAWSFlags(flags),
+	)
 }
 
 func runAudit(ctx context.Context, f *auditFlags, flags *pflag.FlagSet, s streams) error {
+	if f.snapshot != "" {
+		if err := f.refuseWithSnapshot(flags, s); err != nil {
+			return err
+		}
+	}
 	if err := f.reportFlags.check(); err != nil {
 		return err
 	}
@@ -113,21 +123,16 @@ func runAudit(ctx context.Context, f *auditFlags, flags *pflag.FlagSet, s stream
 	if err := f.baselineFlags.read(); err != nil {
 		return err
 	}
+	messagesOf(s.err).summary.beginReading()
 	if f.snapshot == "" {
 		code, err := f.auditAWS(ctx, s)
-		return ended(code, err)
-	}
-	if f.fix {
-		return errors.New("--fix means nothing with --snapshot: make a plan with ecraudit plan --snapshot FILE -o PLAN, and apply that")
-	}
-	if err := refuseAWSFlags(flags); err != nil {
-		return err
+		return verdict(code, err)
 	}
 	code, err := f.auditSnapshot(ctx, s)
-	return ended(code, err)
+	return verdict(code, err)
 }
 
-func ended(code int, err error) error {
+func verdict(code int, err error) error {
 	if err != nil || code == audit.ExitClean {
 		return err
 	}
@@ -195,16 +200,20 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 	if sourceErr != nil && !interrupted {
 		return 0, sourceErr
 	}
-	code, err = f.report(ctx, a, to, to.handler(), interrupted)
+	code, err = f.report(ctx, a, to, to.handler(), interrupted, s)
 	if err == nil {
-		known.warn(a, s.err)
+		known.warn(a, messagesOf(s.err))
 	}
 	return code, err
 }
 
 // report tells an audit to a handler, and has the reports appear that are whole.
-func (f *reportFlags) report(ctx context.Context, a *audit.Audit, to destinations, handler report.Handler, interrupted bool) (code int, err error) {
+func (f *reportFlags) report(ctx context.Context, a *audit.Audit, to destinations, handler report.Handler, interrupted bool, s streams) (code int, err error) {
+	summary := messagesOf(s.err).summary
+	handler = report.Tee(handler, summary)
 	options := audit.Options{Version: version, FailOn: f.failOn, AllowIncomplete: f.allowIncomplete}
 	code, err = a.Finish(context.WithoutCancel(ctx), handler, options, interrupted)
-	return code, errors.Join(err, to.commit())
+	err = errors.Join(err, to.commit())
+	summary.outputs = to.written()
+	return code, err
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/audit"
 	"github.com/ecraudit/ecraudit/internal/change"
-	"github.com/ecraudit/ecraudit/internal/report"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -88,7 +87,7 @@ func takeBaseline(path, follows, output string, shrink bool, stdin io.Reader, s 
 		return err
 	}
 	for _, line := range takenText(taken, before != nil, shrink) {
-		fmt.Fprintln(s.err, report.Printable(line))
+		messagesOf(s.err).note(line)
 	}
 	return nil
 }
@@ -155,11 +154,11 @@ func (f *baselineFlags) compare(a *audit.Audit) {
 }
 
 // warn says what makes a baseline look like that of something else.
-func (f *baselineFlags) warn(a *audit.Audit, stderr io.Writer) {
+func (f *baselineFlags) warn(a *audit.Audit, m *messages) {
 	if f.known == nil {
 		return
 	}
 	for _, text := range a.BaselineDoubts() {
-		fmt.Fprintf(stderr, "ecraudit: --baseline %s: %s\n", report.Printable(f.baseline), report.Printable(text))
+		m.warn(fmt.Sprintf("--baseline %s: %s", f.baseline, text))
 	}
 }

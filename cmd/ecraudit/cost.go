@@ -84,11 +84,11 @@ func (f *costFlags) checkCost(command *cobra.Command) error {
 		return fmt.Errorf("--by %s: the key of the tag is missing: write it as in --by tag:team", f.by)
 	case !byTag && !slices.Contains(cost.Groupings(), f.by):
 		return oneOf("--by", f.by, append(cost.Groupings(), "tag:KEY"))
-	case command.Flags().Changed("unused-days") && f.unusedDays < 1:
+	case given(command.Flags(), "unused-days") && f.unusedDays < 1:
 		return fmt.Errorf("--unused-days %d: use a number of days from 1", f.unusedDays)
 	case f.limit < 0:
 		return fmt.Errorf("--limit %d: use a number of rows from 1, or 0 for all", f.limit)
-	case f.format == "table" && !command.Flags().Changed("limit"):
+	case f.format == "table" && !given(command.Flags(), "limit"):
 		f.limit = costRows
 	}
 	return nil

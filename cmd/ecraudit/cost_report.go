@@ -145,7 +145,7 @@ func (r *costReport) writeCSV(s streams) error {
 	}
 	w.Flush()
 	for _, gap := range r.gaps {
-		fmt.Fprintf(s.err, "ecraudit: not known: %s\n", gap)
+		messagesOf(s.err).warn("not known: "+gap.String(), aboutGap(gap.Gap)...)
 	}
 	return w.Error()
 }

@@ -56,10 +56,8 @@ The exit code is 0; the last line says which one ecraudit audit would have given
 				_, err := s.out.Write(demoConfig)
 				return err
 			case f.serve:
-				for _, name := range []string{"format", "output", "all", "fail-on", "allow-incomplete"} {
-					if command.Flags().Changed(name) {
-						return fmt.Errorf("--%s means nothing with --serve: use it with the audit of what is served", name)
-					}
+				if err := refuse(command.Flags(), "with --serve: use it with the audit of what is served", "format", "output", "all", "fail-on", "allow-incomplete"); err != nil {
+					return err
 				}
 				return f.serveDemo(command.Context(), s)
 			}
@@ -105,13 +103,15 @@ func (f *demoFlags) runDemo(ctx context.Context, s streams) error {
 		Regions:     awssim.DemoRegions(),
 		Concurrency: awsapi.DefaultConcurrency, Patience: awsapi.DefaultPatience, CallTimeout: awsapi.DefaultCallTimeout,
 	}
+	m := messagesOf(s.err)
+	m.summary.beginReading()
 	code, err := f.judge(ctx, engine, s, &baselineFlags{}, func(a *audit.Audit) error {
 		return f.collect(ctx, f.collectOptions(c, engine, s.err), a, s.err)
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(s.err, "\nThis was a simulated organization. Of a real one, ecraudit audit would have ended with exit code %d.\n", code)
+	m.note(fmt.Sprintf("this was a simulated organization: of a real one, ecraudit audit would have ended with exit code %d", code))
 	return nil
 }
 

@@ -99,5 +99,5 @@ func (f *diffFlags) run(oldPath, newPath string, stdin io.Reader, s streams) err
 		o.All = f.all
 		return diff.Write(w, format, o)
 	})
-	return ended(diff.Summary.ExitCode, err)
+	return verdict(diff.Summary.ExitCode, err)
 }

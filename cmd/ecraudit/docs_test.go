@@ -164,6 +164,10 @@ func words(line string) (args []string, file string) {
 func (w *world) follow(line string) (r result, ours bool) {
 	w.t.Helper()
 	args, file := words(line)
+	var variables []string
+	for len(args) > 0 && regexp.MustCompile(`^[A-Z_]+=`).MatchString(args[0]) {
+		variables, args = append(variables, args[0]), args[1:]
+	}
 	if len(args) > 2 && args[0] == "go" && args[1] == "run" {
 		args = append([]string{"ecraudit"}, args[3:]...)
 	}
@@ -184,7 +188,7 @@ func (w *world) follow(line string) (r result, ours bool) {
 		time.AfterFunc(200*time.Millisecond, cancel)
 	}
 	var out, err bytes.Buffer
-	code := run(ctx, args[1:], streams{in: strings.NewReader("yes\n"), out: &out, err: &err, asks: true})
+	code := run(ctx, args[1:], streams{in: strings.NewReader("yes\n"), out: &out, err: &err, asks: true, environ: variables})
 	if file != "" {
 		w.write(file, out.String())
 	}
@@ -387,6 +391,7 @@ func TestDocumentedFlags(t *testing.T) {
 	exists := map[string]bool{"help": true, "version": true}
 	short := map[string]string{}
 	for _, command := range allCommands() {
+		command.InheritedFlags() // has cobra merge them
 		command.Flags().VisitAll(func(f *pflag.Flag) { exists[f.Name], short[f.Name] = true, f.Shorthand })
 	}
 	named := map[string]bool{}

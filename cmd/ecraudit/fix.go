@@ -48,13 +48,9 @@ func (f *fixFlags) check(flags *pflag.FlagSet) error {
 	mending := pflag.NewFlagSet("", pflag.ContinueOnError)
 	(&choiceFlags{}).add(mending)
 	(&applyFlags{}).add(mending)
-	var meaningless error
-	mending.VisitAll(func(flag *pflag.Flag) {
-		if flags.Changed(flag.Name) {
-			meaningless = fmt.Errorf("--%s means nothing without --fix", flag.Name)
-		}
-	})
-	return meaningless
+	var names []string
+	mending.VisitAll(func(flag *pflag.Flag) { names = append(names, flag.Name) })
+	return refuse(flags, "without --fix", names...)
 }
 
 // mend audits AWS, reports, and mends what can be.
@@ -95,11 +91,11 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 		return 0, err
 	}
 	unmended := &unmended{Handler: to.handler(), planned: plannedFindings(plan), failOn: f.failOn}
-	code, err := f.report(ctx, a, to, unmended, false)
+	code, err := f.report(ctx, a, to, unmended, false, s)
 	if err != nil {
 		return 0, err
 	}
-	f.warn(a, s.err)
+	f.warn(a, messagesOf(s.err))
 	if to.onStdout() {
 		s.out = s.err // standard output has a report for programs
 	}

@@ -128,6 +128,8 @@ func (f *targetFlags) collectOptions(c *config.Config, engine *evaluate.Engine, 
 
 // collect collects, and tells on standard error how far it is.
 func (f *targetFlags) collect(ctx context.Context, o collect.Options, sink collect.Sink, stderr io.Writer) error {
+	summary := messagesOf(stderr).summary
+	summary.calls = append(summary.calls, &o.Stats.Stats)
 	stop := f.showProgress(stderr, o.Stats)
 	defer stop()
 	return collect.Run(ctx, o, sink)
@@ -135,7 +137,7 @@ func (f *targetFlags) collect(ctx context.Context, o collect.Options, sink colle
 
 func (f *targetFlags) log(stderr io.Writer) *slog.Logger {
 	if f.verbose {
-		return slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		return messagesOf(stderr).calls()
 	}
 	return slog.New(slog.DiscardHandler)
 }

@@ -21,7 +21,7 @@ var flagGroups = []struct {
 	{"Which changes", []string{"only", "repository", "max-risk", "max-changes", "max-age", "older-than", "tag", "last"}},
 	{"Writing to AWS", []string{"fix", "yes", "allow", "force-policy", "preview-timeout", "max-errors", "journal", "wait"}},
 	{"Credentials", []string{"profile", "role-name", "fix-role-name", "external-id", "session-name", "hub-role-arn"}},
-	{"Pace and log", []string{"concurrency", "retry-for", "call-timeout", "progress", "verbose"}},
+	{"Pace and log", []string{"concurrency", "retry-for", "call-timeout", "progress", "verbose", "quiet", "log-format"}},
 }
 
 // groupFlags makes help show flags in groups, for the command and those below.
@@ -49,9 +49,11 @@ func usage(c *cobra.Command) string {
 	if c.HasExample() {
 		fmt.Fprintf(&b, "\nExamples:\n%s\n", c.Example)
 	}
-	for _, group := range flagsByGroup(c.LocalFlags()) {
+	c.InheritedFlags() // has cobra merge them
+	for _, group := range flagsByGroup(c.Flags()) {
 		fmt.Fprintf(&b, "\n%s:\n%s", group.title, group.flags.FlagUsages())
 	}
+	b.WriteString("\n" + environmentHelp + "\n")
 	if c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n%s COMMAND --help says more about a command.\n", c.CommandPath())
 	}

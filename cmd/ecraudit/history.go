@@ -78,7 +78,7 @@ func (f *historyFlags) run(ctx context.Context, folder string, s streams) error 
 		if to.shown() {
 			break // the table says it
 		}
-		fmt.Fprintf(s.err, "ecraudit: left aside: %s: %s\n", report.Printable(l.File), report.Printable(l.Why))
+		messagesOf(s.err).warn(fmt.Sprintf("left aside: %s: %s", l.File, l.Why))
 	}
 	code := change.ExitClean
 	if trends.Damaged() {
@@ -87,7 +87,7 @@ func (f *historyFlags) run(ctx context.Context, folder string, s streams) error 
 	err = to.write(func(w io.Writer, format string, standard bool) error {
 		return trends.Write(w, format, f.pageOptions(standard, s))
 	})
-	return ended(code, err)
+	return verdict(code, err)
 }
 
 func (f *historyFlags) pageOptions(standard bool, s streams) report.Options {

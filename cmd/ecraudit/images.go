@@ -73,7 +73,7 @@ func (f *imagesFlags) check(command *cobra.Command) error {
 	if f.limit < 0 {
 		return fmt.Errorf("--limit %d: use a number of images from 1, or 0 for all", f.limit)
 	}
-	if f.format == "table" && !command.Flags().Changed("limit") {
+	if f.format == "table" && !given(command.Flags(), "limit") {
 		f.limit = imagesShown
 	}
 	return nil

@@ -75,6 +75,9 @@ func (f *simulateFlags) prepare(command *cobra.Command, args []string) (*lifecyc
 	if err != nil {
 		return nil, err
 	}
+	if len(args) > 0 {
+		leaveAside(command.Flags(), "images") // they are those of the repository
+	}
 	var c *lifecycleCase
 	if f.images != "" {
 		c, err = f.fromFile(command, args)
@@ -110,10 +113,9 @@ func (f *simulateFlags) fromFile(command *cobra.Command, args []string) (*lifecy
 	case f.policy == "-" && f.images == "-":
 		return nil, errors.New("--policy and --images cannot both be standard input")
 	}
-	for _, name := range []string{"account", "region", "snapshot", "role-name", "external-id", "hub-role-arn", "profile"} {
-		if command.Flags().Changed(name) {
-			return nil, fmt.Errorf("--%s means nothing with --images: nothing is read from AWS", name)
-		}
+	err := refuse(command.Flags(), "with --images: nothing is read from AWS", "account", "region", "snapshot", "role-name", "external-id", "hub-role-arn", "profile")
+	if err != nil {
+		return nil, err
 	}
 	policy, err := readLifecyclePolicy(f.policy, command.InOrStdin())
 	if err != nil {

@@ -46,7 +46,11 @@ func (f *outputFlags) check() error {
 			return err
 		}
 		if f.flags.Changed("format") && format != f.format {
-			return fmt.Errorf("--format %s and --output %s do not agree: leave one of them out", f.format, output)
+			return f.contradicted(output)
+		}
+		// On a command line it is plain to see which is meant.
+		if told, known := report.FormatOf(path); known && told != format && variableBehind(f.flags.Lookup("output")) != "" && !strings.HasPrefix(output, format+"=") {
+			return f.contradicted(output)
 		}
 		if path = filepath.Clean(path); seen[path] {
 			return fmt.Errorf("--output %s: the file is given twice", output)
@@ -66,6 +70,10 @@ func (f *outputFlags) formats() (formats []string) {
 		formats = append(formats, format)
 	}
 	return formats
+}
+
+func (f *outputFlags) contradicted(output string) error {
+	return fmt.Errorf("--format %s and --output %s do not agree: leave one of them out", f.format, output)
 }
 
 // split finds the format of an output: the one that it names, the one of --format
@@ -97,8 +105,10 @@ type destination struct {
 	report.Handler
 	output
 	format  string
+	path    string
 	details bool // it is told details
 	whole   bool
+	there   bool // it is where it should be
 }
 
 // Detail passes on what was asked for.
@@ -151,7 +161,7 @@ func (d *destinations) add(f *outputFlags, format, path string, s streams) error
 		out.Abort()
 		return err
 	}
-	*d = append(*d, &destination{Handler: handler, output: out, format: format})
+	*d = append(*d, &destination{Handler: handler, output: out, format: format, path: path})
 	return nil
 }
 
@@ -180,7 +190,9 @@ func (d destinations) commit() error {
 	var failures []error
 	for _, one := range d {
 		if one.whole {
-			failures = append(failures, one.Commit())
+			err := one.Commit()
+			one.there = err == nil
+			failures = append(failures, err)
 		}
 	}
 	return errors.Join(failures...)
@@ -240,6 +252,12 @@ func tableOptions(stdout io.Writer) report.Options {
 	var o report.Options
 	if columns, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil {
 		o.Width = columns
+	}
+	if m, isErr := stdout.(*messages); isErr {
+		if m.inJSON() {
+			return report.Options{Width: unfolded}
+		}
+		stdout = m.to
 	}
 	file, ok := stdout.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {

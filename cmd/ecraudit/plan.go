@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -141,15 +142,19 @@ func (f *planFlags) check(flags *pflag.FlagSet) error {
 }
 
 func (f *planFlags) run(ctx context.Context, s streams) error {
+	summary := messagesOf(s.err).summary
+	summary.beginReading()
 	out, err := openOutput(f.output, io.Discard)
 	if err != nil {
 		return err
 	}
 	defer out.Abort()
-	plan, summary, err := f.plan(ctx, s)
+	plan, found, err := f.plan(ctx, s)
 	if err != nil {
 		return err
 	}
+	summary.read(found)
+	summary.planned(plan)
 	if f.output != "" {
 		if _, err := plan.WriteTo(out); err != nil {
 			return fmt.Errorf("writing %s: %w", f.output, snapshot.Cause(err))
@@ -157,6 +162,7 @@ func (f *planFlags) run(ctx context.Context, s streams) error {
 		if err := out.Commit(); err != nil {
 			return err
 		}
+		summary.outputs = []string{f.output}
 	}
 	if f.format == "json" {
 		_, err = plan.WriteTo(s.out)
@@ -169,8 +175,8 @@ func (f *planFlags) run(ctx context.Context, s streams) error {
 	switch {
 	case len(plan.Changes) > 0:
 		return exit(exitChanges)
-	case !summary.Complete && !f.allowIncomplete:
-		fmt.Fprintf(s.err, "ecraudit: the plan is incomplete: something could not be read (%s); ecraudit audit says what and why\n", plural(summary.Gaps, "gap", "gaps"))
+	case !found.Complete && !f.allowIncomplete:
+		messagesOf(s.err).warn(fmt.Sprintf("the plan is incomplete: something could not be read (%s); ecraudit audit says what and why", plural(found.Gaps, "gap", "gaps")), slog.Int("gaps", found.Gaps))
 		return exit(audit.ExitIncomplete)
 	}
 	return nil

@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
+	"log/slog"
 	"sync"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/ecraudit/ecraudit/internal/collect"
 )
@@ -20,19 +18,24 @@ const (
 // showProgress tells on standard error how far a collection is, at once and
 // then again and again. The function that it returns ends that.
 func (f *targetFlags) showProgress(stderr io.Writer, stats *collect.Stats) (stop func()) {
-	return f.showLine(stderr, func(elapsed time.Duration) string { return progressLine(stats, elapsed) })
+	return f.showLine(stderr, func(elapsed time.Duration) (string, []slog.Attr) {
+		return progressLine(stats, elapsed), progressCounts(stats)
+	})
 }
 
-// showLine tells a line on standard error again and again.
-func (f *targetFlags) showLine(stderr io.Writer, line func(elapsed time.Duration) string) (stop func()) {
-	file, ok := stderr.(*os.File)
-	terminal := ok && term.IsTerminal(int(file.Fd())) && !f.verbose
-	if !terminal && !f.progress {
+// showLine tells a line on standard error again and again, with counts for
+// programs.
+func (f *targetFlags) showLine(stderr io.Writer, line func(elapsed time.Duration) (string, []slog.Attr)) (stop func()) {
+	m := messagesOf(stderr)
+	terminal := m.terminal && !f.verbose && !m.inJSON()
+	if m.quiet || !terminal && !f.progress {
 		return func() {}
 	}
-	interval, format, last := progressInLog, "ecraudit: %s\n", ""
+	interval, last := progressInLog, ""
+	show := func(text string, counts []slog.Attr) { m.note(text, counts...) }
 	if terminal {
-		interval, format, last = progressOnTerminal, "\r\x1b[K%s", "\r\x1b[K"
+		interval, last = progressOnTerminal, "\r\x1b[K"
+		show = func(text string, _ []slog.Attr) { m.print("\r\x1b[K%s", text) }
 	}
 	started := time.Now()
 	done := make(chan struct{})
@@ -41,11 +44,11 @@ func (f *targetFlags) showLine(stderr io.Writer, line func(elapsed time.Duration
 		ticker := time.NewTicker(interval)
 		defer ticker.Stop()
 		for {
-			fmt.Fprintf(stderr, format, line(time.Since(started)))
+			show(line(time.Since(started)))
 			select {
 			case <-ticker.C:
 			case <-done:
-				fmt.Fprint(stderr, last)
+				m.print("%s", last)
 				return
 			}
 		}
@@ -53,6 +56,15 @@ func (f *targetFlags) showLine(stderr io.Writer, line func(elapsed time.Duration
 	return func() {
 		close(done)
 		group.Wait()
+	}
+}
+
+func progressCounts(stats *collect.Stats) []slog.Attr {
+	return []slog.Attr{
+		slog.Int64("targets_done", stats.TargetsDone.Load()), slog.Int64("targets", stats.Targets.Load()),
+		slog.Int64("repositories_done", stats.Repositories.Load()), slog.Int64("repositories", stats.RepositoriesListed.Load()),
+		slog.Int64("images", stats.Images.Load()), slog.Int64("calls", stats.Calls.Load()),
+		slog.Int64("throttled", stats.Throttles.Load()), slog.Int64("gaps", stats.Gaps.Load()),
 	}
 }
 

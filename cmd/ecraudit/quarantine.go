@@ -38,7 +38,7 @@ type parkedSink struct {
 	mu     sync.Mutex
 	id     string
 	parked []remediate.Parked
-	unread []string
+	unread []snapshot.Gap
 }
 
 func (p *parkedSink) Begin(o snapshot.Organization) error {
@@ -52,7 +52,7 @@ func (p *parkedSink) Repository(_ context.Context, reg *snapshot.Registry, r *sn
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if gap := r.Gap(snapshot.NeedImages); gap != nil {
-		p.unread = append(p.unread, fmt.Sprintf("%s/%s: %s: %s", r.Target, r.Name, gap.Code, gap.Message))
+		p.unread = append(p.unread, *gap)
 	}
 	p.parked = append(p.parked, remediate.ParkedIn(reg, r)...)
 	return nil
@@ -61,9 +61,7 @@ func (p *parkedSink) Repository(_ context.Context, reg *snapshot.Registry, r *sn
 func (p *parkedSink) Done(t snapshot.TargetResult) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, gap := range t.Gaps {
-		p.unread = append(p.unread, fmt.Sprintf("%s: %s: %s", strings.TrimSuffix(t.Target.String(), "/"), gap.Code, gap.Message))
-	}
+	p.unread = append(p.unread, t.Gaps...)
 	return nil
 }
 
@@ -83,7 +81,6 @@ func (p *parkedSink) sort(journal *remediate.Journal) error {
 	slices.SortFunc(p.parked, func(a, b remediate.Parked) int {
 		return cmp.Or(a.Target.Compare(b.Target), cmp.Compare(a.Repository, b.Repository), cmp.Compare(a.Digest, b.Digest))
 	})
-	slices.Sort(p.unread)
 	return nil
 }
 
@@ -155,13 +152,7 @@ func (p *parkedSink) complain(s streams) error {
 	if len(p.unread) == 0 {
 		return nil
 	}
-	notRead := newSheet(streams{out: s.err})
-	for _, text := range p.unread {
-		notRead.say("", "not read: ", "%s", text)
-	}
-	if err := notRead.writeTo(s.err); err != nil {
-		return err
-	}
+	messagesOf(s.err).notRead(p.unread)
 	return exit(3)
 }
 
@@ -214,6 +205,7 @@ REPOSITORY:QUARANTINE-TAG, with name, ARN or URI of the repository.
 			if f.snapshot != "" {
 				return errors.New("--snapshot means nothing with quarantine restore: the image is in AWS")
 			}
+			messagesOf(s.err).summary.beginWriting()
 			subject, err := f.read(command.Context(), m[1], []snapshot.Need{snapshot.NeedImages})
 			if err != nil {
 				return err
@@ -298,6 +290,7 @@ nothing brings them back.
 			if f.snapshot != "" {
 				return errors.New("--snapshot means nothing with quarantine purge: the images are in AWS")
 			}
+			messagesOf(s.err).summary.beginWriting()
 			sink, err := survey(command.Context(), &f.surveyFlags, &f.writeFlags, s)
 			if err != nil {
 				return err
@@ -316,6 +309,9 @@ nothing brings them back.
 	f.surveyFlags.add(flags)
 	f.applyFlags.add(flags)
 	flags.StringVar(&f.olderThan, "older-than", "", "how long images have been parked, in days (`DAYS`, such as 30d)")
+	yes := flags.Lookup("yes")
+	yes.Usage += "; of variables ECRAUDIT_QUARANTINE_PURGE_YES says it, and ECRAUDIT_YES does not"
+	yes.Annotations = map[string][]string{ownVariableOnly: {}}
 	for _, name := range []string{"snapshot", "allow", "preview-timeout", "force-policy"} {
 		if err := flags.MarkHidden(name); err != nil {
 			panic(err) // a flag that does not exist

@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecraudit/ecraudit/internal/config"
-	"github.com/ecraudit/ecraudit/internal/report"
 )
 
 // streams are where a command reads and writes: results go to out, everything
@@ -20,6 +19,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	asks     bool
+	environ  []string         // "NAME=value": flags that are not given; the AWS client reads its own
 	now      func() time.Time // nil is the clock of this machine
 }
 
@@ -41,6 +41,9 @@ func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // run executes one command line and returns its exit code.
 func run(ctx context.Context, args []string, s streams) int {
+	started := time.Now()
+	m := messagesOf(s.err)
+	s.err = m
 	root := newRoot(s)
 	root.SetArgs(args)
 	root.SetOut(s.out)
@@ -48,29 +51,38 @@ func run(ctx context.Context, args []string, s streams) int {
 	if s.in != nil {
 		root.SetIn(s.in)
 	}
-	err := root.ExecuteContext(ctx)
+	environmentOf(s.environ).takeEarly(root)
+	command, err := root.ExecuteContextC(ctx)
+	code := ended(ctx, command, m, err)
+	m.sumUp(code, time.Since(started))
+	return code
+}
+
+// ended says why a command failed, if it did, and returns the exit code.
+func ended(ctx context.Context, command *cobra.Command, m *messages, err error) int {
 	var code exit
+	interrupted := ctx.Err() != nil && errors.Is(err, context.Canceled)
 	switch {
 	case err == nil:
 		return 0
 	case errors.As(err, &code):
 		return int(code)
-	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		fmt.Fprintln(s.err, "ecraudit: interrupted")
-		return exitError
+	case interrupted:
+		m.summary.interrupted = true
+		m.fail([]string{"interrupted"}, exitError)
+	default:
+		m.fail(problems(command, err), exitError)
 	}
-	fmt.Fprintln(s.err, errorText(err))
 	return exitError
 }
 
-// errorText is an error as people see it: one problem a line, with nothing in
-// it that a terminal would obey.
-func errorText(err error) string {
+// problems are what an error says, one problem each.
+func problems(command *cobra.Command, err error) []string {
 	lines := strings.Split(err.Error(), "\n")
-	for i, line := range lines {
-		lines[i] = "ecraudit: " + report.Printable(line)
+	for i := range lines {
+		lines[i] = inTermsOf(command, lines[i])
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 const exitCodes = `Exit codes:
@@ -81,6 +93,8 @@ const exitCodes = `Exit codes:
      at or above --fail-on could not tell (--allow-incomplete makes it 0)`
 
 func newRoot(s streams) *cobra.Command {
+	m := messagesOf(s.err)
+	s.err = m
 	audit := newAudit(s)
 	root := &cobra.Command{
 		Use:   "ecraudit",
@@ -105,7 +119,30 @@ Without a command it audits the account and region of the ambient credentials.
 	root.SetFlagErrorFunc(explainFlag)
 	groupFlags(root)
 	root.AddCommand(audit, newReport(s), newDiff(s), newBaseline(s), newHistory(s), newPlan(s), newShow(s), newApply(s), newUndo(s), newJournal(s), newQuarantine(s), newSnapshot(s), newRules(s), newAccess(s), newCost(s), newImages(s), newLifecycle(s), newDemo(s), newVersion(s))
+	m.add(root.PersistentFlags())
+	settle(root, environmentOf(s.environ), m)
 	return root
+}
+
+// settle has all commands take from the environment what was not given, before
+// they look at their arguments, which may depend on it.
+func settle(root *cobra.Command, e environment, m *messages) {
+	eachCommand(root, func(c *cobra.Command) {
+		check := c.Args
+		c.Args = func(command *cobra.Command, args []string) error {
+			m.summary.command = commandName(command)
+			if err := errors.Join(e.unknown(root), e.take(command, m)); err != nil {
+				return err
+			}
+			if err := m.check(command.Flags()); err != nil {
+				return err
+			}
+			if check == nil {
+				return nil
+			}
+			return check(command, args)
+		}
+	})
 }
 
 // noArguments refuses arguments; of the program itself they are commands that

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/ecraudit/ecraudit/internal/audit"
+	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -54,6 +55,8 @@ Exit codes:
 }
 
 func runSnapshot(ctx context.Context, f *snapshotFlags, s streams) error {
+	summary := messagesOf(s.err).summary
+	summary.beginReading()
 	c, rules, err := f.load()
 	if err != nil {
 		return err
@@ -87,9 +90,21 @@ func runSnapshot(ctx context.Context, f *snapshotFlags, s streams) error {
 		return err
 	}
 	gaps := options.Stats.Gaps.Load()
-	fmt.Fprintf(s.err, "ecraudit: collected %d repositories and %d images, gaps: %d\n", options.Stats.Repositories.Load(), options.Stats.Images.Load(), gaps)
+	summary.collected(options.Stats, interrupted)
+	summary.outputs = []string{f.output}
+	sayCollected(messagesOf(s.err), options.Stats)
 	if interrupted || gaps > 0 && !f.allowIncomplete {
 		return exit(audit.ExitIncomplete)
 	}
 	return nil
+}
+
+func sayCollected(m *messages, stats *collect.Stats) {
+	gaps := stats.Gaps.Load()
+	text := fmt.Sprintf("collected %d repositories and %d images, gaps: %d", stats.Repositories.Load(), stats.Images.Load(), gaps)
+	if gaps > 0 {
+		m.warn(text, progressCounts(stats)...)
+		return
+	}
+	m.note(text, progressCounts(stats)...)
 }

@@ -37,9 +37,11 @@ type subjectFlags struct {
 	account  string
 	region   string
 	snapshot string
+	flags    *pflag.FlagSet // to tell what comes from variables
 }
 
 func (f *subjectFlags) add(flags *pflag.FlagSet) {
+	f.flags = flags
 	f.configFlag.add(flags)
 	flags.StringVar(&f.account, "account", "", "`ID` of the repository's account (default: the caller's own, or the only one that has it in the snapshot)")
 	flags.StringVar(&f.region, "region", "", "`NAME` of the repository's region (default: the ambient one, or the only one that has it in the snapshot)")
@@ -127,6 +129,11 @@ func (f *subjectFlags) locate(repository string) (name string, err error) {
 }
 
 func (f *subjectFlags) settle(account, region string) error {
+	for name, value := range map[string]*string{"account": &f.account, "region": &f.region} {
+		if variableBehind(f.flags.Lookup(name)) != "" {
+			*value = "" // the repository says it itself
+		}
+	}
 	if f.account != "" && f.account != account || f.region != "" && f.region != region {
 		return fmt.Errorf("the repository is in %s/%s, but --account and --region say %s/%s: leave them out", account, region, cmp.Or(f.account, account), cmp.Or(f.region, region))
 	}

@@ -27,7 +27,10 @@ is a run of its own that can be undone.
 ` + applyExitCodes,
 		Example: `  ecraudit undo --last
   ecraudit undo 20261125T131502Z-k3x9qp --repository 'landing-zone/*' --yes`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(command *cobra.Command, args []string) error {
+			if len(args) == 1 {
+				leaveAside(command.Flags(), "last")
+			}
 			if len(args) > 1 || (len(args) == 1) == f.last {
 				return errors.New("name one run, or give --last: ecraudit journal lists the runs")
 			}
@@ -41,6 +44,7 @@ is a run of its own that can be undone.
 			if err != nil {
 				return err
 			}
+			messagesOf(s.err).summary.beginWriting()
 			w := &writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &f.targetFlags}
 			return w.undo(command.Context(), args, filter)
 		},
@@ -71,6 +75,7 @@ func (w *writer) undo(ctx context.Context, args []string, filter remediate.Filte
 	if len(results) == 0 && filter.Repository != nil && run.Wrote() {
 		return fmt.Errorf("--repository: no change of the run %s is of such a repository: ecraudit journal %s lists them", run.ID, run.ID)
 	}
+	messagesOf(w.err).summary.written(len(results), 0, nil)
 	p := newSheet(w.streams)
 	p.say("", "", "Undo run %s (%s of %s):", run.ID, run.Kind, run.At.Format("2006-01-02 15:04 UTC"))
 	var regions []string
