@@ -91,19 +91,18 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 		return 0, err
 	}
 	unmended := &unmended{Handler: to.handler(), planned: plannedFindings(plan), failOn: f.failOn}
-	code, err := f.report(ctx, a, to, unmended, false, s)
-	if err != nil {
+	if _, err := f.report(ctx, a, to, unmended, false, s); err != nil {
 		return 0, err
 	}
 	f.warn(a, messagesOf(s.err))
 	if to.onStdout() {
 		s.out = s.err // standard output has a report for programs
 	}
-	return f.applyAll(ctx, c, plan, filter, s, code, unmended.count)
+	return f.applyAll(ctx, c, plan, filter, s, unmended)
 }
 
 // applyAll applies the plan of an audit, and returns how all of it ended.
-func (f *auditFlags) applyAll(ctx context.Context, c *config.Config, plan *remediate.Plan, filter remediate.Filter, s streams, audited, unmended int) (int, error) {
+func (f *auditFlags) applyAll(ctx context.Context, c *config.Config, plan *remediate.Plan, filter remediate.Filter, s streams, unmended *unmended) (int, error) {
 	w := &writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &f.targetFlags, protected: protectedBy(c)}
 	if err := w.open(ctx, f.targetFlags.options.Regions); err != nil {
 		return 0, err
@@ -125,9 +124,9 @@ func (f *auditFlags) applyAll(ctx context.Context, c *config.Config, plan *remed
 		return int(code), nil
 	case err != nil:
 		return 0, err
-	case unmended > 0:
+	case unmended.count > 0:
 		return exitChanges, nil
-	case audited == audit.ExitIncomplete:
+	case unmended.undecided && !f.allowIncomplete:
 		return audit.ExitIncomplete, nil
 	}
 	return audit.ExitClean, nil
@@ -151,6 +150,15 @@ type unmended struct {
 	planned map[string]bool
 	failOn  string
 	count   int
+	// undecided says that something could not be read, or at or above that
+	// severity not be told: no change mends that.
+	undecided bool
+}
+
+// End notes whether the audit was complete.
+func (u *unmended) End(s report.Summary) error {
+	u.undecided = !s.Complete || s.Undecided > 0
+	return u.Handler.End(s)
 }
 
 // Finding counts and passes on.

@@ -223,6 +223,18 @@ func TestFixEndsWithZero(t *testing.T) {
 	w.expect("plan", 0)
 }
 
+// Mending all that was found does not make a run clean in which not everything
+// was read.
+func TestFixOfAnIncompleteAudit(t *testing.T) {
+	w := fewRules(t, "scan-on-push")
+	line := "audit --fix --yes --fail-on low" + orgFlags + fixFlagsOfDemo
+	if r := w.expect(line, 3); !strings.Contains(r.out, "1 change: 1 applied") {
+		t.Errorf("%s", r.out)
+	}
+	w.expect("undo --last --yes"+fixFlagsOfDemo, 0)
+	w.expect(line+" --allow-incomplete", 0)
+}
+
 func TestQuarantine(t *testing.T) {
 	w := demoWorld(t)
 	w.org.Advance(40 * 24 * time.Hour)
