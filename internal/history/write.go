@@ -151,7 +151,7 @@ func (t *Trends) doubts() (doubts []string) {
 
 // columns writes cells right-aligned in columns, after a label.
 func columns(p *report.Page, label report.Span, labelWidth, width int, style report.Style, cells ...string) {
-	label.Text += strings.Repeat(" ", max(0, labelWidth-report.Columns(label.Text)))
+	label.Text += strings.Repeat(" ", max(0, labelWidth-report.DisplayWidth(label.Text)))
 	var text strings.Builder
 	for _, cell := range cells {
 		fmt.Fprintf(&text, "%*s", width, cell)

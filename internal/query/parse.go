@@ -106,7 +106,7 @@ func (p *parser) alternatives() (node, error) {
 	return p.joined("or", true, func() (node, error) { return p.joined("and", false, p.term) })
 }
 
-func (p *parser) joined(word string, any bool, next func() (node, error)) (node, error) {
+func (p *parser) joined(word string, either bool, next func() (node, error)) (node, error) {
 	var terms []node
 	for {
 		term, err := next()
@@ -115,7 +115,7 @@ func (p *parser) joined(word string, any bool, next func() (node, error)) (node,
 		}
 		terms = append(terms, term)
 		if !p.keyword(word) {
-			return joined(any, terms), nil
+			return joined(either, terms), nil
 		}
 	}
 }
@@ -175,7 +175,7 @@ func (p *parser) condition() (node, error) {
 			break
 		}
 	}
-	if c.operator != equal && c.operator != different && (len(c.values) > 1 || !slices.ContainsFunc(f.words, func(word string) bool { return c.values[0].plain() == word })) {
+	if c.operator != equal && c.operator != different && (len(c.values) > 1 || !slices.ContainsFunc(f.words, func(word string) bool { return strings.EqualFold(c.values[0].plain(), word) })) {
 		return nil, p.wrong(first, "after %s comes one severity: %s", c.operator, strings.Join(f.words, ", "))
 	}
 	if f.kind == severityField {
@@ -229,14 +229,14 @@ func (p *parser) value(f *field) (pattern, error) {
 	begin := p.at
 	value, err := p.pattern()
 	if err != nil {
-		return nil, err
+		return pattern{}, err
 	}
 	text := p.text[begin:p.at]
 	if text == "" || isKeyword(text) {
-		return nil, p.wrong(begin, `a value for %s is missing; write "%s" in quotes if it is meant`, f.name, text)
+		return pattern{}, p.wrong(begin, `a value for %s is missing; write "%s" in quotes if it is meant`, f.name, text)
 	}
 	if r, _ := utf8.DecodeRuneInString(text); isOperator(r) {
-		return nil, p.wrong(begin, "the operators are %s; put a value that begins with %c in quotes", operatorHelp, r)
+		return pattern{}, p.wrong(begin, "the operators are %s; put a value that begins with %c in quotes", operatorHelp, r)
 	}
 	p.skipSpace()
 	if f.words == nil || slices.ContainsFunc(f.words, value.match) {
@@ -246,7 +246,7 @@ func (p *parser) value(f *field) (pattern, error) {
 	if nearest, ok := config.Nearest(value.plain(), f.words); ok && nearest != "" {
 		hint += fmt.Sprintf("; did you mean %s?", nearest)
 	}
-	return nil, p.wrong(begin, "no %s is %s; %s", f.name, text, hint)
+	return pattern{}, p.wrong(begin, "no %s is %s; %s", f.name, text, hint)
 }
 
 func quotedIfEmpty(words []string) []string {
@@ -279,26 +279,22 @@ func (p *parser) pattern() (pattern, error) {
 		p.at += size
 		switch r {
 		case '*':
-			if len(value) > 0 && value[len(value)-1] == anyText {
-				continue // two are as good as one
-			}
-			r = anyText
+			value.addWildcard(anyText)
 		case '?':
-			r = anyCharacter
+			value.addWildcard(anyCharacter)
 		case '\\':
 			if p.at == len(p.text) {
-				return nil, p.wrong(p.at-1, `after a backslash comes the character that is meant as it is; write \\ for a backslash`)
+				return pattern{}, p.wrong(p.at-1, `after a backslash comes the character that is meant as it is; write \\ for a backslash`)
 			}
 			r, size = utf8.DecodeRuneInString(p.text[p.at:])
 			p.at += size
-			r = fold(r)
+			value.add(r)
 		default:
-			r = fold(r)
+			value.add(r)
 		}
-		value = append(value, r)
 	}
 	if quote != 0 {
-		return nil, p.wrong(begin, "this quote is not closed")
+		return pattern{}, p.wrong(begin, "this quote is not closed")
 	}
 	return value, nil
 }

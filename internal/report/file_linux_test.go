@@ -298,7 +298,7 @@ func TestSpillKeepsOrder(t *testing.T) {
 	if err := s.play(h); err != nil {
 		t.Fatal(err)
 	}
-	if h.(*table).spill.size == 0 {
+	if h.(*table).findings.(*sections).spill.size == 0 {
 		t.Fatal("nothing was spilled")
 	}
 	for _, rule := range s.run.Rules {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,20 @@ type Options struct {
 	Width int  // display columns; 0 means 80, and fewer than 40 mean 40
 	Color bool // whether escape sequences for colours may be written
 	All   bool // list each image finding instead of one line for a repository
+
+	// GroupBy is what findings are grouped by, one of Groupings; empty is by rule.
+	GroupBy string
+	// Columns are what a list of findings shows that is written instead of groups,
+	// of those of Columns; Sort is what it is sorted by, each a column after a
+	// minus where the last come first. Where one of them is empty, and not both,
+	// it is that of DefaultColumns or DefaultSort.
+	Columns, Sort []string
+	Limit         int // how many entries or rows are shown at most; 0 is all
+
+	Links bool // whether escape sequences for hyperlinks may be written
+	// RulePage is the address of a page about a rule, empty where there is none;
+	// nil knows none.
+	RulePage func(id string) string
 }
 
 // A format is one way to write a report.
@@ -67,6 +82,9 @@ func FormatOf(name string) (format string, known bool) {
 //
 // A handler's error from writing to w is a *WriteError.
 func New(name string, w io.Writer, o Options) (Handler, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
 	for _, f := range formats() {
 		if f.name == name {
 			return f.open(w, o), nil
@@ -77,6 +95,14 @@ func New(name string, w io.Writer, o Options) (Handler, error) {
 		message += fmt.Sprintf("; did you mean %s?", near)
 	}
 	return nil, errors.New(message)
+}
+
+// check refuses what the table does not know.
+func (o Options) check() error {
+	if o.GroupBy != "" && !slices.Contains(Groupings(), o.GroupBy) {
+		return fmt.Errorf("findings cannot be grouped by %q: use one of %s", o.GroupBy, strings.Join(Groupings(), ", "))
+	}
+	return checkList(o.Columns, o.Sort)
 }
 
 // Close releases what h holds outside memory, such as a temporary file. It is

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
@@ -33,11 +34,47 @@ func (e entry) place() string {
 
 // gathering makes entries of the findings of one rule at one severity: the
 // image findings of one repository become one, and so do the repositories of
-// one account that the rule cannot judge for the same reason. It holds those
-// that may still be joined by the next.
+// one account of which the rule says the same without a verdict of its own: it
+// cannot judge them for the same reason, or they are waived together. Findings
+// of different statuses, waivers and changes stay apart. It holds those that
+// may still be joined by the next.
 type gathering struct {
-	failing, undecided images
-	echoes             echoes
+	images []images // of one repository, the first used of them
+	used   int
+	echoes echoes
+}
+
+// kin is what findings have in common that may become one entry.
+type kin struct {
+	status finding.Status
+	change finding.Change
+	waiver finding.Waiver
+}
+
+func kinOf(f *finding.Finding) kin {
+	k := kin{status: f.Status, change: f.Change}
+	if f.Waiver != nil {
+		k.waiver = *f.Waiver
+	}
+	return k
+}
+
+// compare orders what weighs most first: by status, then by change.
+func (k kin) compare(other kin) int {
+	return cmp.Or(
+		cmp.Compare(rank(finding.Statuses(), k.status), rank(finding.Statuses(), other.status)),
+		cmp.Compare(rank(changeOrder, k.change), rank(changeOrder, other.change)))
+}
+
+// changeOrder is the changes, the one that matters most first.
+var changeOrder = []finding.Change{finding.New, finding.Worsened, finding.Known}
+
+// rank is the place of a value in an order, behind all where it has none.
+func rank[T comparable](order []T, value T) int {
+	if at := slices.Index(order, value); at >= 0 {
+		return at
+	}
+	return len(order)
 }
 
 // single is the entry of a finding that is not joined with others.
@@ -47,18 +84,16 @@ func single(f *finding.Finding) entry {
 
 // add hands the entries that f ends to emit, in the order of their findings.
 func (g *gathering) add(f *finding.Finding, emit func(entry)) {
-	if g.failing.elsewhere(f) || g.undecided.elsewhere(f) {
+	if g.used > 0 && g.images[0].elsewhere(f) {
 		g.flushImages(emit)
 	}
 	if g.echoes.elsewhere(f) {
 		g.flushEchoes(emit)
 	}
 	switch {
-	case f.Digest != "" && f.Status == finding.Unknown:
-		g.undecided.add(f)
 	case f.Digest != "":
-		g.failing.add(f)
-	case f.Status == finding.Unknown && f.Repository != "":
+		g.imagesOf(kinOf(f)).add(f)
+	case f.Status != finding.Fail && f.Repository != "":
 		if g.echoes.differ(f) {
 			g.flushEchoes(emit)
 		}
@@ -68,6 +103,22 @@ func (g *gathering) add(f *finding.Finding, emit func(entry)) {
 	}
 }
 
+// imagesOf are the images to which those of a kin belong.
+func (g *gathering) imagesOf(k kin) *images {
+	for i := range g.images[:g.used] {
+		if g.images[i].kin == k {
+			return &g.images[i]
+		}
+	}
+	if g.used == len(g.images) {
+		g.images = append(g.images, images{})
+	}
+	i := &g.images[g.used]
+	*i = images{kin: k, examples: i.examples[:0]}
+	g.used++
+	return i
+}
+
 // flush hands over what is held.
 func (g *gathering) flush(emit func(entry)) {
 	g.flushImages(emit)
@@ -75,17 +126,16 @@ func (g *gathering) flush(emit func(entry)) {
 }
 
 func (g *gathering) flushImages(emit func(entry)) {
-	for _, i := range []*images{&g.failing, &g.undecided} {
-		switch {
-		case i.findings == 0:
-			continue
-		case i.findings == 1:
+	slices.SortStableFunc(g.images[:g.used], func(a, b images) int { return a.kin.compare(b.kin) })
+	for i := range g.images[:g.used] {
+		i := &g.images[i]
+		if i.findings == 1 {
 			emit(single(&i.first))
-		default:
+		} else {
 			emit(entry{first: &i.first, findings: i.findings, what: i.String()})
 		}
-		i.findings = 0
 	}
+	g.used = 0
 }
 
 func (g *gathering) flushEchoes(emit func(entry)) {
@@ -104,6 +154,7 @@ func (g *gathering) flushEchoes(emit func(entry)) {
 
 // images is the image findings of one repository that become one line.
 type images struct {
+	kin      kin
 	first    finding.Finding
 	findings int
 	images   int // distinct digests
@@ -116,12 +167,12 @@ type images struct {
 const maxExamples = 3
 
 func (i *images) elsewhere(f *finding.Finding) bool {
-	return i.findings > 0 && (i.first.Repository != f.Repository || i.first.Region != f.Region || i.first.Account != f.Account)
+	return i.first.Repository != f.Repository || i.first.Region != f.Region || i.first.Account != f.Account
 }
 
 func (i *images) add(f *finding.Finding) {
 	if i.findings == 0 {
-		*i = images{first: *f, examples: i.examples[:0]}
+		i.first = *f
 		i.first.Fix = nil
 	}
 	i.findings++
@@ -170,8 +221,8 @@ func imageName(f *finding.Finding) string {
 	return Printable(f.Tag) + "@" + digest
 }
 
-// echoes is unknown findings on repositories of one account that say the
-// same, as all of them do where the account denies a permission.
+// echoes is findings without a verdict on repositories of one account that say
+// the same, as all of them do where the account denies a permission.
 type echoes struct {
 	few   []finding.Finding // the first ones
 	count int
@@ -182,7 +233,7 @@ func (e *echoes) elsewhere(f *finding.Finding) bool {
 }
 
 func (e *echoes) differ(f *finding.Finding) bool {
-	return e.count > 0 && e.few[0].Message != f.Message
+	return e.count > 0 && (e.few[0].Message != f.Message || kinOf(&e.few[0]) != kinOf(f))
 }
 
 func (e *echoes) add(f *finding.Finding) {

@@ -74,6 +74,50 @@ func (g *gist) audited() string {
 		count(repositories, "repository", "repositories"), count(images, "image", "images"))
 }
 
+// found is the verdict, with words for a report that has only those findings
+// that match a query: of the others it says nothing.
+func (g *gist) found(s Summary, complete bool) []span {
+	spans := verdict(s, complete)
+	switch {
+	case g.run.Query == "":
+	case s.Findings == 0:
+		spans[0] = span{"No findings match the query", plain}
+	default:
+		spans[0].text = count(s.Findings, "finding matches the query", "findings match the query")
+	}
+	return spans
+}
+
+// sinceBaseline compares the run as a whole with its baseline.
+func (g *gist) sinceBaseline(c *Changes) []span {
+	name := "the baseline"
+	if g.run.Baseline != nil {
+		name += " " + Printable(g.run.Baseline.Name)
+	}
+	begin := "Since "
+	if g.run.Query != "" {
+		begin = "Of all findings, since "
+	}
+	spans := []span{
+		{begin + name + ": ", plain},
+		{number(c.New) + " new", boldIf(c.New > 0)}, {", ", plain},
+		{number(c.Worsened) + " worsened", boldIf(c.Worsened > 0)},
+		{", " + number(c.Known) + " known, " + number(c.Fixed) + " fixed", plain},
+	}
+	if c.NotSeen > 0 {
+		spans = append(spans, span{", ", plain}, span{number(c.NotSeen) + " not seen again", alarm},
+			span{", for they were not judged this time", plain})
+	}
+	return append(spans, span{".", plain})
+}
+
+func boldIf(yes bool) style {
+	if yes {
+		return bold
+	}
+	return plain
+}
+
 // verdict says what was found: "23 findings: 2 critical, 18 high; 3 unknown."
 func verdict(s Summary, complete bool) []span {
 	if s.Findings == 0 {
@@ -86,7 +130,7 @@ func verdict(s Summary, complete bool) []span {
 			count(s.Targets, "target", "targets")), plain}}
 	}
 	unknown, waived := 0, 0
-	var severities, parts []string
+	var severities []string
 	for _, severity := range finding.Severities() {
 		c := s.BySeverity[severity.String()]
 		unknown += c.Unknown
@@ -95,6 +139,7 @@ func verdict(s Summary, complete bool) []span {
 			severities = append(severities, number(c.Fail)+" "+severity.String())
 		}
 	}
+	var parts []string
 	if len(severities) > 0 {
 		parts = append(parts, strings.Join(severities, ", "))
 	}

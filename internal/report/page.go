@@ -64,8 +64,8 @@ func (p *Page) Blank() { p.out.text("\n") }
 // Flush writes what is buffered. The error is a *WriteError.
 func (p *Page) Flush() error { return p.out.flush() }
 
-// Columns is how many display columns a text takes when it is shown.
-func Columns(text string) int { return displayWidth(Printable(text)) }
+// DisplayWidth is how many display columns a text takes when it is shown.
+func DisplayWidth(text string) int { return displayWidth(Printable(text)) }
 
 // Elided shortens a text to one line of at most width columns.
 func Elided(text string, width int) string { return elided(Printable(text), width) }

@@ -67,7 +67,9 @@ type Target struct {
 	Images       int             `json:"images"`
 }
 
-// Summary is the totals of a run.
+// Summary is the totals of a run. Where a report has only the findings that match
+// a query, Findings, BySeverity and ByRule count these, and all else is that of
+// the whole run.
 type Summary struct {
 	Targets      int               `json:"targets"` // skipped ones not counted
 	Repositories int               `json:"repositories"`

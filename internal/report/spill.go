@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -11,8 +12,9 @@ import (
 // a section is longer than a chunk. What is held in memory is a chunk for each
 // section and a few bytes for each chunk in the file.
 type spill struct {
-	file *os.File
-	size int64
+	file   *os.File
+	size   int64
+	buffer []byte // for what is read back
 }
 
 // chunkSize is how much of a section is held in memory before it is written
@@ -33,6 +35,14 @@ type chunk struct {
 // settle moves the tail of a section to the file if it has grown long.
 func (s *spill) settle(section *spilled) error {
 	if len(section.tail) < chunkSize {
+		return nil
+	}
+	return s.store(section)
+}
+
+// store moves the tail of a section to the file.
+func (s *spill) store(section *spilled) error {
+	if len(section.tail) == 0 {
 		return nil
 	}
 	if err := s.open(); err != nil {
@@ -63,10 +73,38 @@ func (s *spill) open() error {
 	return nil
 }
 
+// join appends the text of a section, which has ended, to another.
+func (s *spill) join(to, ended *spilled) error {
+	if len(ended.chunks) > 0 {
+		if err := s.store(to); err != nil {
+			return err
+		}
+		to.chunks = append(to.chunks, ended.chunks...)
+	}
+	to.tail = append(to.tail, ended.tail...)
+	return s.settle(to)
+}
+
+// reader reads the text of a section.
+func (s *spill) reader(section *spilled) io.Reader {
+	readers := make([]io.Reader, 0, len(section.chunks)+1)
+	for _, c := range section.chunks {
+		readers = append(readers, io.NewSectionReader(s.file, c.offset, c.length))
+	}
+	return io.MultiReader(append(readers, bytes.NewReader(section.tail))...)
+}
+
 // copy writes the text of a section to w.
 func (s *spill) copy(w io.Writer, section *spilled) error {
 	for _, c := range section.chunks {
-		if _, err := io.Copy(w, io.NewSectionReader(s.file, c.offset, c.length)); err != nil {
+		if int64(cap(s.buffer)) < c.length {
+			s.buffer = make([]byte, max(c.length, chunkSize))
+		}
+		text := s.buffer[:c.length]
+		if _, err := s.file.ReadAt(text, c.offset); err != nil {
+			return fmt.Errorf("reading kept findings back: %w", err)
+		}
+		if _, err := w.Write(text); err != nil {
 			return err
 		}
 	}

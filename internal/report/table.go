@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -16,32 +15,46 @@ const (
 	minWidth     = 40
 )
 
-// table writes the report for people: what ran, a line for each rule and
-// severity, the findings of each rule, what could not be read, and the
-// outcome.
-//
-// Findings come by repository and are shown by rule. Each is typeset when it
-// comes, into the section of its rule and severity, so that at the end
-// sections only have to be copied in order.
+// table writes the report for people: what ran, the findings, what could not be
+// read, and the outcome. The findings are an overview and a section for each
+// rule, or for what else they are grouped by; or a list with a row for each.
 type table struct {
 	typesetter
 	gist
-	out output
-	all bool
+	out      output
+	all      bool
+	limit    int // of entries or rows; 0 is all
+	rulePage func(id string) string
 
-	sections map[sectionKey]*section
-	spill    spill
+	findings shownFindings
 	buf      []byte // of the paragraph at hand
+}
+
+// shownFindings is how the findings are shown. What it holds is released by
+// Close.
+type shownFindings interface {
+	add(*finding.Finding) error
+	// show writes all that was added, and returns how many findings are in what
+	// the limit left room for.
+	show() (shown int, err error)
+	Close() error
 }
 
 func newTable(w io.Writer, o Options) *table {
 	width := cmp.Or(o.Width, defaultWidth)
-	return &table{
-		typesetter: typesetter{width: max(width, minWidth), color: o.Color},
+	t := &table{
+		typesetter: typesetter{width: max(width, minWidth), color: o.Color, links: o.Links},
 		out:        newOutput(w),
 		all:        o.All,
-		sections:   make(map[sectionKey]*section),
+		limit:      o.Limit,
+		rulePage:   o.RulePage,
 	}
+	if len(o.Columns) > 0 || len(o.Sort) > 0 {
+		t.findings = newFindingsList(t, o.Columns, o.Sort)
+	} else {
+		t.findings = newSections(t, o.GroupBy)
+	}
+	return t
 }
 
 // Begin writes what was audited.
@@ -59,20 +72,14 @@ func (t *table) Begin(run Run) error {
 	if run.OrganizationUnread != "" {
 		t.write(span{}, 0, span{"The organization is not known in full, and what depends on it neither: ", bold}, span{Printable(run.OrganizationUnread), plain})
 	}
+	if run.Query != "" {
+		t.write(span{}, 0, span{onlyMatching(Printable(run.Query)), bold})
+	}
 	return t.out.err()
 }
 
-// Finding typesets the finding into its section.
-func (t *table) Finding(f finding.Finding) error {
-	key := sectionKey{f.Severity, f.Rule}
-	s := t.sections[key]
-	if s == nil {
-		s = &section{key: key, rule: t.rule(f.Rule)}
-		t.sections[key] = s
-	}
-	t.add(s, &f)
-	return t.spill.settle(&s.text)
-}
+// Finding keeps the finding as it will be shown.
+func (t *table) Finding(f finding.Finding) error { return t.findings.add(&f) }
 
 // Gap counts the gap with those of its kind.
 func (t *table) Gap(g snapshot.Gap) error {
@@ -83,47 +90,26 @@ func (t *table) Gap(g snapshot.Gap) error {
 // End writes everything that waited for the last finding.
 func (t *table) End(s Summary) error {
 	defer func() { _ = t.Close() }()
-	sections := t.ordered()
-	overview := t.overview
-	if t.run.Framework != "" {
-		overview = t.controlsOverview
-	}
-	if err := overview(sections); err != nil {
+	shown, err := t.findings.show()
+	if err != nil {
 		return err
 	}
-	for _, section := range sections {
+	if more := s.Findings - shown; t.limit > 0 && more > 0 {
 		t.out.text("\n")
-		t.heading(section)
-		if err := t.spill.copy(t.out.w, &section.text); err != nil {
-			return err
-		}
+		t.write(span{}, 0, span{count(more, "more finding is", "more findings are") + " not shown", bold},
+			span{": raise --limit, which is " + number(t.limit) + " here (0 shows all), or ask for fewer with --query.", plain})
 	}
 	t.notRead()
 	t.out.text("\n")
+	if s.Changes != nil {
+		t.write(span{}, 0, t.sinceBaseline(s.Changes)...)
+	}
 	t.outcome(s)
 	return t.out.flush()
 }
 
 // Close removes the temporary file of a run that does not come to its End.
-func (t *table) Close() error { return t.spill.Close() }
-
-// ordered closes the sections and returns them worst first.
-func (t *table) ordered() []*section {
-	var sections []*section
-	for _, s := range t.sections {
-		t.flush(s)
-		sections = append(sections, s)
-	}
-	slices.SortFunc(sections, func(a, b *section) int {
-		return cmp.Or(
-			slices.Compare(t.controls(a.rule), t.controls(b.rule)),
-			cmp.Compare(b.key.severity, a.key.severity),
-			cmp.Compare(b.fail, a.fail),
-			cmp.Compare(b.unknown, a.unknown),
-			cmp.Compare(a.key.rule, b.key.rule))
-	})
-	return sections
-}
+func (t *table) Close() error { return t.findings.Close() }
 
 // write typesets a paragraph and writes it.
 func (t *table) write(gutter span, hang int, spans ...span) {
@@ -146,13 +132,31 @@ func severityStyle(s finding.Severity) style {
 	}
 }
 
-// outcome writes the last line. A run with anything unread never looks clean.
+// outcome writes the last line. A run with anything unread never looks clean,
+// and neither does one that fails for what a query leaves out.
 func (t *table) outcome(s Summary) {
 	complete := s.Complete && t.complete()
-	spans := append(verdict(s, complete), t.coverage(s, complete)...)
+	spans := append(t.found(s, complete), t.coverage(s, complete)...)
 	code := fmt.Sprintf("Exit code %d", s.ExitCode)
 	if s.FailOn != "" {
 		code += " (--fail-on " + Printable(s.FailOn) + ")"
 	}
+	if t.run.Query != "" {
+		code += fmt.Sprintf(", as the whole run has %s that %s and %s unknown",
+			count(s.Failing, "finding", "findings"), cmp.Or(map[int]string{1: "fails"}[s.Failing], "fail"), number(s.Undecided))
+	}
 	t.write(span{}, 0, append(spans, span{code + ".", plain})...)
+}
+
+// ruleURL is where a rule's id leads to.
+func (t *table) ruleURL(rule *finding.Rule) string {
+	if t.rulePage != nil {
+		if url := t.rulePage(rule.ID); url != "" {
+			return url
+		}
+	}
+	if links := webLinks(rule.Links); len(links) > 0 {
+		return links[0]
+	}
+	return ""
 }

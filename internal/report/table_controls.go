@@ -9,9 +9,9 @@ import (
 
 // control is what was found against one control of a framework.
 type control struct {
-	name          string
-	fail, unknown int
-	rules         []string
+	name                  string
+	fail, unknown, waived int
+	rules                 []string
 }
 
 // verdict is pass only where everything was read.
@@ -21,65 +21,74 @@ func (c *control) verdict(complete bool) string {
 		return "fail"
 	case c.unknown > 0 || !complete:
 		return "unknown"
+	case c.waived > 0:
+		return "waived"
 	}
 	return "pass"
 }
 
 // controlsOverview writes a line for each control of the framework that a rule
-// answers to, also for those against which nothing was found.
-func (t *table) controlsOverview(sections []*section) error {
-	controls := t.sumControls(sections)
+// answers to, also for those against which nothing was found; but not where a
+// query may have left something out.
+func (s *sections) controlsOverview([]*group) {
+	controls := s.sumControls()
+	if s.run.Query != "" {
+		controls = slices.DeleteFunc(controls, func(c *control) bool { return c.fail+c.unknown+c.waived == 0 })
+	}
 	if len(controls) == 0 {
-		return nil
+		return
 	}
-	t.out.text("\n")
-	complete := t.complete()
-	header := []string{"CONTROL", "VERDICT", "FAIL", "UNKNOWN", "RULES"}
-	rows := make([][]string, len(controls))
-	for i, c := range controls {
-		rows[i] = []string{Printable(c.name), c.verdict(complete), counter(c.fail), counter(c.unknown), Printable(strings.Join(c.rules, ", "))}
+	s.out.text("\n")
+	complete := s.complete()
+	anyWaived := slices.ContainsFunc(controls, func(c *control) bool { return c.waived > 0 })
+	header := []gridCell{textCell("CONTROL"), textCell("VERDICT"), textCell("FAIL"), textCell("UNKNOWN")}
+	if anyWaived {
+		header = append(header, textCell("WAIVED"))
 	}
-	t.fitLast(header, rows)
+	header = append(header, textCell("RULES"))
+	rows := make([][]gridCell, len(controls))
 	for i, c := range controls {
-		if look := verdictStyles[c.verdict(complete)]; look != plain {
-			rows[i][1] = string(t.paint(nil, rows[i][1], look))
+		verdict := textCell(c.verdict(complete))
+		verdict.look = verdictStyles[c.verdict(complete)]
+		rows[i] = []gridCell{textCell(Printable(c.name)), verdict, numberCell(c.fail), numberCell(c.unknown)}
+		if anyWaived {
+			rows[i] = append(rows[i], numberCell(c.waived))
 		}
+		rows[i] = append(rows[i], textCell(Printable(strings.Join(c.rules, ", "))))
 	}
-	return t.render(header, rows)
+	s.elideLast(header, rows)
+	s.grid(header, rows)
 }
 
-// fitLast makes the last column as narrow as the width demands.
-func (t *table) fitLast(header []string, rows [][]string) {
+// elideLast makes the last column as narrow as the width demands.
+func (t *table) elideLast(header []gridCell, rows [][]gridCell) {
 	last := len(header) - 1
-	room := t.width
-	for i, h := range header[:last] {
-		width := displayWidth(h)
-		for _, row := range rows {
-			width = max(width, displayWidth(row[i]))
-		}
-		room -= width + columnGap
+	room := t.width - columnGap*last
+	for _, width := range columnWidths(header, rows)[:last] {
+		room -= width
 	}
 	for _, row := range rows {
-		row[last] = elided(row[last], max(room, minTitle))
+		row[last] = textCell(elided(row[last].lines[0], max(room, minTitle)))
 	}
 }
 
 var verdictStyles = map[string]style{"fail": red, "unknown": purple, "pass": green}
 
-func (t *table) sumControls(sections []*section) []*control {
+func (s *sections) sumControls() []*control {
 	byName := map[string]*control{}
-	for _, rule := range t.run.Rules {
-		for _, name := range t.controls(rule) {
+	for _, rule := range s.run.Rules {
+		for _, name := range s.controls(rule) {
 			if byName[name] == nil {
 				byName[name] = &control{name: name}
 			}
 			byName[name].rules = append(byName[name].rules, rule.ID)
 		}
 	}
-	for _, s := range sections {
-		for _, name := range t.controls(s.rule) {
-			byName[name].fail += s.fail
-			byName[name].unknown += s.unknown
+	for id, found := range s.byRule {
+		for _, name := range s.controls(s.rule(id)) {
+			byName[name].fail += found.fail
+			byName[name].unknown += found.unknown
+			byName[name].waived += found.waived
 		}
 	}
 	controls := make([]*control, 0, len(byName))

@@ -10,8 +10,10 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// A style is how a span of text looks where colours are allowed.
-type style uint8
+// A style is how a span of text looks where colours are allowed, and where it
+// leads to where links are: the address of so many of the typesetter's, or
+// none.
+type style uint16
 
 // The styles. Only colours that every terminal maps to its own theme are used.
 const (
@@ -26,12 +28,21 @@ const (
 	green
 )
 
-// sgr returns the escape sequence that begins the style.
+const (
+	lookBits = 8
+	looks    = 1<<lookBits - 1
+	maxLinks = 1<<(16-lookBits) - 1
+)
+
+// look is the style without its link.
+func (s style) look() style { return s & looks }
+
+// sgr returns the escape sequence that begins the look of the style.
 func (s style) sgr() string {
 	return [...]string{
 		bold: "\x1b[1m", dim: "\x1b[2m", red: "\x1b[31m", alarm: "\x1b[1;31m", yellow: "\x1b[33m",
 		blue: "\x1b[34m", purple: "\x1b[35m", green: "\x1b[32m",
-	}[s]
+	}[s.look()]
 }
 
 // span is text of one style. The text is Printable.
@@ -44,8 +55,10 @@ type span struct {
 type typesetter struct {
 	width int
 	color bool
-	text  []byte // of the paragraph at hand
-	cells []cell // that the text consists of
+	links bool     // whether text may be a link
+	urls  []string // that the styles of the paragraph at hand lead to
+	text  []byte   // of the paragraph at hand
+	cells []cell   // that the text consists of
 }
 
 // cell is a character with the marks on it: what is never broken. Its text
@@ -78,6 +91,7 @@ func (t *typesetter) paragraph(dst []byte, gutter span, hang int, spans ...span)
 		end, next := t.breakLine(from, room, t.width-hang)
 		dst = t.line(dst, from, end)
 		if next == len(t.cells) {
+			t.urls = t.urls[:0]
 			return dst
 		}
 		from, room = next, t.width-hang
@@ -210,17 +224,48 @@ func (t *typesetter) paint(dst []byte, text string, s style) []byte {
 }
 
 func (t *typesetter) begin(dst []byte, s style) []byte {
-	if !t.color || s == plain {
+	if url := t.url(s); url != "" {
+		dst = append(append(append(dst, "\x1b]8;;"...), url...), "\x1b\\"...)
+	}
+	if !t.color || s.look() == plain {
 		return dst
 	}
 	return append(dst, s.sgr()...)
 }
 
 func (t *typesetter) end(dst []byte, s style) []byte {
-	if !t.color || s == plain {
-		return dst
+	if t.color && s.look() != plain {
+		dst = append(dst, "\x1b[0m"...)
 	}
-	return append(dst, "\x1b[0m"...)
+	if t.url(s) != "" {
+		dst = append(dst, "\x1b]8;;\x1b\\"...)
+	}
+	return dst
+}
+
+// linked is a style of the next paragraph that leads to an address, where links
+// are allowed. One that could end the escape sequence around it, or is longer
+// than terminals take, is left out.
+func (t *typesetter) linked(look style, url string) style {
+	const maxURL = 2000 // bytes; VTE takes 2083
+	if !t.links || url == "" || len(url) > maxURL || len(t.urls) == maxLinks {
+		return look
+	}
+	for i := range len(url) {
+		if url[i] <= ' ' || url[i] > '~' {
+			return look
+		}
+	}
+	t.urls = append(t.urls, url)
+	return look | style(len(t.urls))<<lookBits
+}
+
+// url is what a style leads to.
+func (t *typesetter) url(s style) string {
+	if n := int(s >> lookBits); n > 0 {
+		return t.urls[n-1]
+	}
+	return ""
 }
 
 // nextCell returns the length in bytes and the width of the first cell of
