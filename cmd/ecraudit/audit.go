@@ -66,6 +66,7 @@ what would mend the findings, shows it, asks, and applies it.
   ecraudit audit --accounts 111122223333,444455556666 --role-name ecraudit-reader --regions eu-west-1,us-east-1
   ecraudit audit --ou ou-ab12-11111111 --exclude-accounts 444455556666 --role-name ecraudit-reader
   ecraudit audit --snapshot org.snapshot
+  ecraudit audit --snapshot org.snapshot --query 'severity>=high and account=payments' --group-by repository
   ecraudit audit --snapshot org.snapshot --details -o report.json
   ecraudit audit --snapshot org.snapshot --baseline ecraudit.baseline
   ecraudit audit --org --role-name ecraudit-reader --fix --fix-role-name ecraudit-fixer --max-risk safe --yes`,
@@ -81,6 +82,7 @@ what would mend the findings, shows it, asks, and applies it.
 	command.Flags().StringVar(&f.snapshot, "snapshot", "", "judge this snapshot `FILE` instead of asking AWS")
 	f.fixFlags.add(command)
 	complete(command, "format", report.Formats())
+	f.tableFlags.complete(command)
 	complete(command, "fail-on", failOnNames())
 	return command
 }
@@ -200,7 +202,7 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 	if sourceErr != nil && !interrupted {
 		return 0, sourceErr
 	}
-	code, err = f.report(ctx, a, to, to.handler(), interrupted, s)
+	code, err = f.report(ctx, a, to, f.filtered(to.handler(), s), interrupted, s)
 	if err == nil {
 		known.warn(a, messagesOf(s.err))
 	}

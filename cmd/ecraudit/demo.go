@@ -46,7 +46,7 @@ sound twin. No AWS account, credentials or network are needed.
 
 The exit code is 0; the last line says which one ecraudit audit would have given.`,
 		Example: `  ecraudit demo
-  ecraudit demo --all --format json -o report.json
+  ecraudit demo --format json -o report.json
   ecraudit demo --print-config > ecraudit.yaml
   ecraudit demo --serve`,
 		Args: noArguments,
@@ -56,7 +56,8 @@ The exit code is 0; the last line says which one ecraudit audit would have given
 				_, err := s.out.Write(demoConfig)
 				return err
 			case f.serve:
-				if err := refuse(command.Flags(), "with --serve: use it with the audit of what is served", "format", "output", "all", "fail-on", "allow-incomplete"); err != nil {
+				unserved := append([]string{"format", "output", "query", "fail-on", "allow-incomplete"}, tableFlagNames...)
+				if err := refuse(command.Flags(), "with --serve: use it with the audit of what is served", unserved...); err != nil {
 					return err
 				}
 				return f.serveDemo(command.Context(), s)
@@ -72,6 +73,7 @@ The exit code is 0; the last line says which one ecraudit audit would have given
 	flags.BoolVar(&f.progress, "progress", false, "show progress even where standard error is no terminal")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log each slow or retried call to standard error")
 	complete(command, "format", report.Formats())
+	f.tableFlags.complete(command)
 	complete(command, "fail-on", failOnNames())
 	return command
 }

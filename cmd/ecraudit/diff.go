@@ -13,6 +13,7 @@ import (
 // diffFlags are the flags of a comparison of two reports.
 type diffFlags struct {
 	documentFlags
+	queryFlag
 	all             bool
 	failOn          string
 	allowIncomplete bool
@@ -38,6 +39,7 @@ Exit codes:
      (--allow-incomplete makes it 0)`,
 		Example: `  ecraudit diff before.json after.json
   ecraudit diff before.json after.json --all --fail-on medium
+  ecraudit diff before.json after.json --query 'repository=team-a/* and severity>=medium'
   ecraudit diff before.json after.json -o diff.json -o comment.md
   ecraudit diff before.json after.json --format markdown --allow-incomplete`,
 		Args: func(command *cobra.Command, args []string) error {
@@ -55,6 +57,7 @@ Exit codes:
 	}
 	f.documentFlags.add(command, change.Formats())
 	flags := command.Flags()
+	f.queryFlag.add(flags)
 	flags.BoolVar(&f.all, "all", false, "list what is still there as well, and every image")
 	flags.StringVar(&f.failOn, "fail-on", "high", "lowest `SEVERITY` of new and worsened findings that makes the exit code 2: critical, high, medium, low, info or none")
 	flags.BoolVar(&f.allowIncomplete, "allow-incomplete", false, "exit with 0 even when something was not seen or could not be told")
@@ -64,6 +67,9 @@ Exit codes:
 
 func (f *diffFlags) run(oldPath, newPath string, stdin io.Reader, s streams) error {
 	if err := f.check(); err != nil {
+		return err
+	}
+	if err := f.parse(); err != nil {
 		return err
 	}
 	if err := oneOf("--fail-on", f.failOn, failOnNames()); err != nil {
@@ -85,10 +91,13 @@ func (f *diffFlags) run(oldPath, newPath string, stdin io.Reader, s streams) err
 	}
 	defer to.abort()
 	diff, err := change.Reports(older, newer, change.DiffOptions{
-		OldName: oldPath, NewName: newPath, FailOn: f.failOn, AllowIncomplete: f.allowIncomplete, All: f.all,
+		OldName: oldPath, NewName: newPath, FailOn: f.failOn, AllowIncomplete: f.allowIncomplete, All: f.all, Query: f.query,
 	})
 	if err != nil {
 		return err
+	}
+	for _, idle := range diff.Idle {
+		messagesOf(s.err).warn("--query: " + idle)
 	}
 	err = to.write(func(w io.Writer, format string, standard bool) error {
 		terminal := s.out

@@ -151,7 +151,10 @@ func words(line string) (args []string, file string) {
 		if strings.HasPrefix(word, "#") {
 			break
 		}
-		args = append(args, strings.Trim(word, `'"`))
+		if quote := word[:1]; quote == "'" || quote == `"` {
+			word = word[1 : len(word)-1]
+		}
+		args = append(args, word)
 	}
 	if at := slices.Index(args, ">"); at >= 0 {
 		return args[:at], args[at+1]

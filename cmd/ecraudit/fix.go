@@ -90,7 +90,7 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 	if err != nil {
 		return 0, err
 	}
-	unmended := &unmended{Handler: to.handler(), planned: plannedFindings(plan), failOn: f.failOn}
+	unmended := &unmended{Handler: f.filtered(to.handler(), s), planned: plannedFindings(plan), failOn: f.failOn}
 	if _, err := f.report(ctx, a, to, unmended, false, s); err != nil {
 		return 0, err
 	}

@@ -17,7 +17,8 @@ var flagGroups = []struct {
 }{
 	{"What to look at", []string{"org", "ou", "accounts", "exclude-accounts", "regions", "account", "region", "snapshot"}},
 	{"Rules and settings", []string{"config", "rules", "framework"}},
-	{"Report", []string{"format", "output", "details", "all", "fail-on", "baseline", "allow-incomplete"}},
+	{"Report", []string{"query", "format", "output", "details", "fail-on", "baseline", "allow-incomplete"}},
+	{"Table", []string{"all", "group-by", "columns", "sort", "limit"}},
 	{"Which changes", []string{"only", "repository", "max-risk", "max-changes", "max-age", "older-than", "tag", "last"}},
 	{"Writing to AWS", []string{"fix", "yes", "allow", "force-policy", "preview-timeout", "max-errors", "journal", "wait"}},
 	{"Credentials", []string{"profile", "role-name", "fix-role-name", "external-id", "session-name", "hub-role-arn"}},

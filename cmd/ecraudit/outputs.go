@@ -2,13 +2,10 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
@@ -16,88 +13,27 @@ import (
 	"github.com/ecraudit/ecraudit/internal/report"
 )
 
-// outputFlags say in which formats a report is written, and where to.
+// outputFlags say what of a report is written, in which formats, and where to.
 type outputFlags struct {
-	format  string
-	outputs []string
-	all     bool
-
-	flags *pflag.FlagSet // to tell whether a format was asked for
+	formatFlags
+	tableFlags
+	queryFlag
 }
 
 func (f *outputFlags) add(flags *pflag.FlagSet) {
-	f.flags = flags
-	flags.StringVar(&f.format, "format", "table", "`FORMAT` of the report: "+strings.Join(report.Formats(), ", "))
-	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "`FILE` to write the report to, instead of standard output; its name ends as its format does, or write FORMAT=FILE; give it again for more files")
-	flags.BoolVar(&f.all, "all", false, "list every image finding in the table")
+	f.formatFlags.add(flags, report.Formats(), report.FormatOf)
+	f.tableFlags.add(flags)
+	f.queryFlag.add(flags)
 }
 
 func (f *outputFlags) check() error {
-	if err := oneOf("--format", f.format, report.Formats()); err != nil {
+	if err := f.formatFlags.check(); err != nil {
 		return err
 	}
-	if f.flags.Changed("format") && len(f.outputs) > 1 {
-		return fmt.Errorf("--format means nothing with several outputs: write --output %s=FILE for the one that it is meant for", f.format)
+	if err := f.queryFlag.parse(); err != nil {
+		return err
 	}
-	seen := map[string]bool{}
-	for _, output := range f.outputs {
-		format, path, err := f.split(output)
-		if err != nil {
-			return err
-		}
-		if f.flags.Changed("format") && format != f.format {
-			return f.contradicted(output)
-		}
-		// On a command line it is plain to see which is meant.
-		if told, known := report.FormatOf(path); known && told != format && variableBehind(f.flags.Lookup("output")) != "" && !strings.HasPrefix(output, format+"=") {
-			return f.contradicted(output)
-		}
-		if path = filepath.Clean(path); seen[path] {
-			return fmt.Errorf("--output %s: the file is given twice", output)
-		}
-		seen[path] = true
-	}
-	return nil
-}
-
-// formats are those of all outputs, which were checked.
-func (f *outputFlags) formats() (formats []string) {
-	if len(f.outputs) == 0 {
-		return []string{f.format}
-	}
-	for _, output := range f.outputs {
-		format, _, _ := f.split(output)
-		formats = append(formats, format)
-	}
-	return formats
-}
-
-func (f *outputFlags) contradicted(output string) error {
-	return fmt.Errorf("--format %s and --output %s do not agree: leave one of them out", f.format, output)
-}
-
-// split finds the format of an output: the one that it names, the one of --format
-// where there is one output, or else that of its extension.
-func (f *outputFlags) split(output string) (format, path string, err error) {
-	if name, rest, named := strings.Cut(output, "="); named && !strings.ContainsAny(name, `/\.`) {
-		if err := oneOf("--output", name, report.Formats()); err != nil {
-			return "", "", fmt.Errorf("%w; write FORMAT=FILE, or ./%s for a file of that name", err, output)
-		}
-		if rest == "" {
-			return "", "", fmt.Errorf("--output %s: the file is missing: write %s=FILE", output, name)
-		}
-		return name, rest, nil
-	}
-	if f.flags.Changed("format") {
-		return f.format, output, nil
-	}
-	if format, known := report.FormatOf(output); known {
-		return format, output, nil
-	}
-	if len(f.outputs) == 1 || output == "-" {
-		return f.format, output, nil
-	}
-	return "", "", fmt.Errorf("--output %s: the name does not tell the format: write FORMAT=%s, with one of %s", output, output, strings.Join(report.Formats(), ", "))
+	return f.tableFlags.check(f.flags, f.formats())
 }
 
 // destination is one report that is being written.
@@ -134,11 +70,7 @@ type destinations []*destination
 // open opens every output, before anything is done that a longer run would
 // waste.
 func (f *outputFlags) open(s streams) (opened destinations, err error) {
-	outputs := f.outputs
-	if len(outputs) == 0 {
-		outputs = []string{f.format + "=-"}
-	}
-	for _, name := range outputs {
+	for _, name := range f.destined() {
 		format, path, err := f.split(name)
 		if err == nil {
 			err = opened.add(f, format, path, s)
@@ -243,7 +175,7 @@ func (f *outputFlags) options(path string, stdout io.Writer) report.Options {
 		stdout = nil
 	}
 	o := tableOptions(stdout)
-	o.All = f.all
+	f.apply(&o)
 	return o
 }
 
@@ -260,7 +192,11 @@ func tableOptions(stdout io.Writer) report.Options {
 		stdout = m.to
 	}
 	file, ok := stdout.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	terminal := ok && term.IsTerminal(int(file.Fd()))
+	if stdout != nil && showsLinks(terminal, os.Getenv) {
+		o.Links, o.RulePage = true, rulePage
+	}
+	if !terminal {
 		return o
 	}
 	if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {

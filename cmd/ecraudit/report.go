@@ -18,7 +18,8 @@ func newReport(s streams) *cobra.Command {
 		Use:   "report REPORT",
 		Short: "Turn a saved report into other formats",
 		Long: `Reads a report that an audit wrote as JSON or NDJSON, and writes it in other formats.
-It judges nothing anew: the findings, the gaps and the verdict are those of the run.
+It judges nothing anew: the findings, the gaps and the verdict are those of the run,
+also where --query chooses some of the findings.
 A report of - is read from standard input.
 
 Exit codes:
@@ -26,6 +27,8 @@ Exit codes:
   1  usage or internal error, or the report is damaged or cut off`,
 		Example: `  ecraudit report report.json
   ecraudit report report.json --format ndjson
+  ecraudit report report.json --query 'severity>=high and not repository=sandbox/*'
+  ecraudit report report.json --columns severity,rule,resource,message --sort -severity,rule
   ecraudit report report.json -o table=findings.txt -o findings.ndjson`,
 		Args: func(command *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -48,7 +51,7 @@ Exit codes:
 			}
 			defer to.abort()
 			to.askForDetails(true)
-			if err := report.Replay(in, to.handler()); err != nil {
+			if err := report.Replay(in, f.filtered(to.handler(), s)); err != nil {
 				return errors.Join(fmt.Errorf("%s: %w", args[0], err), to.commit())
 			}
 			return to.commit()
@@ -56,6 +59,7 @@ Exit codes:
 	}
 	f.add(command.Flags())
 	complete(command, "format", report.Formats())
+	f.tableFlags.complete(command)
 	return command
 }
 

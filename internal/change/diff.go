@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/query"
 	"github.com/ecraudit/ecraudit/internal/report"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -18,7 +19,8 @@ const Schema = "ecraudit.diff/v1"
 type Diff struct {
 	Old         Source
 	New         Source
-	Query       string // what findings had to match; empty where all count
+	Query       string   // what findings had to match; empty where all count
+	Idle        []string // what in the query is about nothing in either run
 	Differences Differences
 	// Entries are ordered by kind, then worst first, rule and place. What is
 	// still there is only counted, unless all was asked for.
@@ -99,22 +101,27 @@ type DiffOptions struct {
 	OldName, NewName string
 	FailOn           string // a severity's name; any other text is never
 	AllowIncomplete  bool
-	All              bool                        // list what is still there, too
-	Query            string                      // what Match was made of
-	Match            func(*finding.Finding) bool // nil matches all
+	All              bool // list what is still there, too
+	// Query chooses what is listed and counted; nil is all. What decides the
+	// exit code stays that of all.
+	Query *query.Query
 }
 
 // Reports compares two reports that were saved as JSON or NDJSON. Of the old
 // one it holds a few words for each finding, and of the new one those that
 // changed.
 func Reports(older, newer io.Reader, o DiffOptions) (*Diff, error) {
-	known, oldRun, err := load(older, o.Match)
+	known, oldRun, err := load(older, o.Query)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.OldName, err)
 	}
 	d := &differ{
 		DiffOptions: o, comparison: known.Compare(), found: map[Fingerprint]bool{},
-		diff: &Diff{Old: sourceOf(o.OldName, oldRun), Query: o.Query, Totals: map[Kind]Totals{}},
+		diff: &Diff{Old: sourceOf(o.OldName, oldRun), Totals: map[Kind]Totals{}},
+	}
+	if o.Query != nil {
+		d.diff.Query = o.Query.String()
+		d.idle = o.Query.Idle(report.QueryContext(*oldRun))
 	}
 	d.diff.Old.Findings = known.Len()
 	if err := report.Replay(newer, d); err != nil {
@@ -131,6 +138,7 @@ type differ struct {
 	comparison *Comparison
 	found      map[Fingerprint]bool // that are not in the old report
 	run        report.Run
+	idle       []string // of the query, in the old report
 	diff       *Diff
 }
 
@@ -138,6 +146,11 @@ func (d *differ) Begin(run report.Run) error {
 	d.run = run
 	d.comparison.Run(run)
 	d.diff.New = sourceOf(d.NewName, &run)
+	if d.Query != nil {
+		context := report.QueryContext(run)
+		d.diff.Idle = slices.DeleteFunc(d.Query.Idle(context), func(idle string) bool { return !slices.Contains(d.idle, idle) })
+		d.Query = d.Query.In(context)
+	}
 	return RefuseFiltered(&run)
 }
 
@@ -150,12 +163,12 @@ func (d *differ) Finding(f finding.Finding) error {
 	if err != nil {
 		return fmt.Errorf("reading the report: another program rewrote it: %w; use the file as ecraudit wrote it", err)
 	}
-	if d.Match != nil && !d.Match(&f) {
-		return nil
-	}
 	entry := entryOf(kind, &f)
 	entry.Was = was
-	d.add(&entry)
+	d.decide(&entry)
+	if d.Query == nil || d.Query.Match(&f) {
+		d.add(&entry)
+	}
 	return nil
 }
 
@@ -186,7 +199,6 @@ func (d *differ) add(e *Entry) {
 	totals := d.diff.Totals[e.Change]
 	totals[finding.Critical-e.Severity]++
 	d.diff.Totals[e.Change] = totals
-	d.decide(e)
 	switch {
 	case d.All:
 	case e.Change == Still, e.Change == Waived && e.Was != nil && e.Was.Status == finding.Waived:
@@ -211,13 +223,15 @@ func (d *differ) decide(e *Entry) {
 // finish adds what is gone, and sums up.
 func (d *differ) finish() {
 	known := d.comparison.known
+	unseen := 0
 	d.comparison.Gone(func(number int, why string) {
-		if known.records[number].unwanted {
-			return
-		}
 		kind := Fixed
 		if why != "" {
 			kind = NotSeen
+			unseen++
+		}
+		if known.records[number].unwanted {
+			return
 		}
 		f := known.Finding(number)
 		entry := entryOf(kind, &f)
@@ -229,7 +243,7 @@ func (d *differ) finish() {
 	s.New, s.Worsened, s.Improved, s.Waived = totals[New].Sum(), totals[Worsened].Sum(), totals[Improved].Sum(), totals[Waived].Sum()
 	s.Fixed, s.NotSeen, s.Still = totals[Fixed].Sum(), totals[NotSeen].Sum(), totals[Still].Sum()
 	s.FailOn = d.FailOn
-	s.Complete = d.run.Complete && !d.run.Interrupted && s.NotSeen == 0
+	s.Complete = d.run.Complete && !d.run.Interrupted && unseen == 0
 	s.ExitCode = d.exitCode()
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/query"
 	"github.com/ecraudit/ecraudit/internal/report"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -332,7 +333,7 @@ func TestDiffExitCodes(t *testing.T) {
 		"incomplete":                 {older, gappy, DiffOptions{}, 3},
 		"incomplete before":          {gappy, older, DiffOptions{}, 0},
 		"interrupted is not allowed": {older, stopped, DiffOptions{AllowIncomplete: true}, 3},
-		"not matching":               {older, failing, DiffOptions{Query: "rule=x", Match: func(f *finding.Finding) bool { return f.Rule == "x" }}, 0},
+		"not matching":               {older, failing, DiffOptions{Query: queryOf("rule=x")}, 2},
 	} {
 		if got := diffOf(t, c.old, c.new, c.o).Summary.ExitCode; got != c.want {
 			t.Errorf("%s: exit code %d, not %d", name, got, c.want)
@@ -340,9 +341,17 @@ func TestDiffExitCodes(t *testing.T) {
 	}
 }
 
+func queryOf(text string) *query.Query {
+	q, err := query.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return q
+}
+
 func TestDiffQuery(t *testing.T) {
 	older, newer := changed()
-	d := diffOf(t, older, newer, DiffOptions{Query: "rule=encryption", Match: func(f *finding.Finding) bool { return f.Rule == "encryption" }, All: true})
+	d := diffOf(t, older, newer, DiffOptions{Query: queryOf("rule=encryption"), All: true})
 	for _, e := range d.Entries {
 		if e.Rule != "encryption" {
 			t.Errorf("%s is listed", e.Rule)

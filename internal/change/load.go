@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/query"
 	"github.com/ecraudit/ecraudit/internal/report"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -43,13 +44,16 @@ func RefuseFiltered(run *report.Run) error {
 // loader reads a report into what is known.
 type loader struct {
 	known *Known
-	match func(*finding.Finding) bool // nil matches all
+	query *query.Query // nil matches all
 	run   report.Run
 }
 
 func (l *loader) Begin(run report.Run) error {
 	l.run = run
 	l.known.Came(run)
+	if l.query != nil {
+		l.query = l.query.In(report.QueryContext(run))
+	}
 	return RefuseFiltered(&run)
 }
 
@@ -58,7 +62,7 @@ func (l *loader) Finding(f finding.Finding) error {
 	if err != nil {
 		return fmt.Errorf("reading the report: another program rewrote it: %w; use the file as ecraudit wrote it", err)
 	}
-	if l.match != nil && !l.match(&f) {
+	if l.query != nil && !l.query.Match(&f) {
 		l.known.records[number].unwanted = true
 	}
 	return nil
@@ -69,8 +73,8 @@ func (*loader) Gap(snapshot.Gap) error { return nil }
 func (*loader) End(report.Summary) error { return nil }
 
 // load reads a report that was saved as JSON or NDJSON.
-func load(r io.Reader, match func(*finding.Finding) bool) (*Known, *report.Run, error) {
-	l := &loader{known: NewKnown(), match: match}
+func load(r io.Reader, q *query.Query) (*Known, *report.Run, error) {
+	l := &loader{known: NewKnown(), query: q}
 	if err := report.Replay(r, l); err != nil {
 		return nil, nil, err
 	}
