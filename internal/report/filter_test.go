@@ -53,7 +53,7 @@ func TestOnlyRecounts(t *testing.T) {
 	s.details = []Detail{{Account: "1"}, {Account: "2"}}
 	s.findings = append(s.findings, typical().findings...)
 	whole := s.summary()
-	f := matching(s, "severity>=high and account=prod-*")
+	f := queried(s, "severity>=high and account=prod-*")
 	got := *f.summarized
 	want := f.summary()
 	if got.Findings != len(f.findings) || got.Findings == 0 || got.Findings == whole.Findings {
@@ -77,7 +77,7 @@ func TestOnlyRecounts(t *testing.T) {
 
 // A filtered report is whole, and can be filtered again: by both.
 func TestOnlyTwice(t *testing.T) {
-	first := written(t, "json", matching(typical(), "severity>=high or rule=encryption"), Options{})
+	first := written(t, "json", queried(typical(), "severity>=high or rule=encryption"), Options{})
 	q, _ := query.Parse("region=us-* or region=none")
 	k := &kept{}
 	var idle []string
@@ -87,7 +87,7 @@ func TestOnlyTwice(t *testing.T) {
 	if want := "(severity>=high or rule=encryption) and (region=us-* or region=none)"; k.run.Query != want {
 		t.Errorf("the query is %s, want %s", k.run.Query, want)
 	}
-	both := matching(typical(), k.run.Query)
+	both := queried(typical(), k.run.Query)
 	if diff := cmp.Diff(both.findings, k.findings); diff != "" || len(k.findings) == 0 {
 		t.Errorf("(-both at once +one after the other):\n%s", diff)
 	}

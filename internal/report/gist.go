@@ -130,7 +130,7 @@ func verdict(s Summary, complete bool) []span {
 			count(s.Targets, "target", "targets")), plain}}
 	}
 	unknown, waived := 0, 0
-	var severities []string
+	var severities, parts []string
 	for _, severity := range finding.Severities() {
 		c := s.BySeverity[severity.String()]
 		unknown += c.Unknown
@@ -139,7 +139,6 @@ func verdict(s Summary, complete bool) []span {
 			severities = append(severities, number(c.Fail)+" "+severity.String())
 		}
 	}
-	var parts []string
 	if len(severities) > 0 {
 		parts = append(parts, strings.Join(severities, ", "))
 	}

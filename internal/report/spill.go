@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 // spill keeps text that must be shown later, by section: the tail of each
@@ -14,7 +15,7 @@ import (
 type spill struct {
 	file   *os.File
 	size   int64
-	buffer []byte // for what is read back
+	buffer []byte // of copy
 }
 
 // chunkSize is how much of a section is held in memory before it is written
@@ -97,14 +98,11 @@ func (s *spill) reader(section *spilled) io.Reader {
 // copy writes the text of a section to w.
 func (s *spill) copy(w io.Writer, section *spilled) error {
 	for _, c := range section.chunks {
-		if int64(cap(s.buffer)) < c.length {
-			s.buffer = make([]byte, max(c.length, chunkSize))
+		s.buffer = slices.Grow(s.buffer[:0], int(c.length))[:c.length]
+		if _, err := s.file.ReadAt(s.buffer, c.offset); err != nil {
+			return fmt.Errorf("reading the temporary file %s back: %w", s.file.Name(), bareError(err))
 		}
-		text := s.buffer[:c.length]
-		if _, err := s.file.ReadAt(text, c.offset); err != nil {
-			return fmt.Errorf("reading kept findings back: %w", err)
-		}
-		if _, err := w.Write(text); err != nil {
+		if _, err := w.Write(s.buffer); err != nil {
 			return err
 		}
 	}

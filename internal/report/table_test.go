@@ -45,8 +45,8 @@ func compared() script {
 	return s
 }
 
-// matching plays a script through a query.
-func matching(s script, text string) script {
+// queried plays a script through a query.
+func queried(s script, text string) script {
 	q, err := query.Parse(text)
 	if err != nil {
 		panic(err)
@@ -83,9 +83,9 @@ func tables() map[string]struct {
 		"sort":          {typical(), Options{Sort: []string{"rule", "-message"}, Limit: 10}},
 		"limit":         {typical(), Options{Limit: 5}},
 		"limit-groups":  {typical(), Options{Limit: 3, GroupBy: "account"}},
-		"query":         {matching(compared(), "status=fail and not change=known"), Options{}},
-		"query-none":    {matching(typical(), "repository=none"), Options{}},
-		"query-partial": {matching(partial(), "repository=none"), Options{}},
+		"query":         {queried(compared(), "status=fail and not change=known"), Options{}},
+		"query-none":    {queried(typical(), "repository=none"), Options{}},
+		"query-partial": {queried(partial(), "repository=none"), Options{}},
 		"links":         {typical(), Options{Links: true, RulePage: RulePage, Limit: 5}},
 	}
 }
@@ -166,7 +166,7 @@ func TestNoShapeLooksClean(t *testing.T) {
 			}
 		}
 		o.Color = true
-		out := string(written(t, "table", matching(typical(), "repository=none"), o.at(200)))
+		out := string(written(t, "table", queried(typical(), "repository=none"), o.at(200)))
 		for _, want := range []string{"Only findings that match repository=none are shown.", "No findings match the query", "Exit code 2", "as the whole run has 19 findings that fail and 6 unknown"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s: no %q in:\n%s", shape, want, out)
