@@ -50,6 +50,7 @@ func formats() []format {
 		{"markdown", []string{".md"}, func(w io.Writer, _ Options) Handler { return newMarkdown(w) }},
 		{"csv", []string{".csv"}, func(w io.Writer, _ Options) Handler { return newCSV(w) }},
 		{"junit", []string{".xml"}, func(w io.Writer, _ Options) Handler { return newJUnit(w) }},
+		{"html", []string{".html", ".htm"}, func(w io.Writer, _ Options) Handler { return newHTML(w) }},
 		{"prometheus", []string{".prom"}, func(w io.Writer, _ Options) Handler { return newPrometheus(w) }},
 	}
 }

@@ -55,7 +55,7 @@ func TestGolden(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.file, func(t *testing.T) {
-			got := written(t, c.format, scripts()[c.script], c.options)
+			got := goldenForm(c.format, written(t, c.format, scripts()[c.script], c.options))
 			path := filepath.Join("testdata", c.file)
 			if *update {
 				if err := os.WriteFile(path, got, 0o644); err != nil {
