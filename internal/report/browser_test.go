@@ -169,7 +169,7 @@ func (v *visit) goTo(hash string) {
 // settle waits until what was begun is drawn.
 func (v *visit) settle() {
 	v.t.Helper()
-	eval[any](v, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 0))))`)
+	eval[any](v, `new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => { globalThis.shownAfter ??= performance.now(); done(); }, 0))))`)
 }
 
 // keys presses keys one after the other, each as a keyboard does it: what a key

@@ -1,12 +1,16 @@
 package report
 
 import (
+	"bytes"
+	"context"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/google/go-cmp/cmp"
@@ -24,7 +28,7 @@ func visitScript(t testing.TB, s script) *visit {
 
 // pagesOf are addresses within a report that between them show everything.
 func pagesOf(s script) []string {
-	pages := []string{"", "#/coverage", "#/findings", "#/findings?group=rule", "#/findings?q=nothing-has-this", "#/nowhere", "#/finding/none", "#/rule/none", "#/repo/1/2/3"}
+	pages := []string{"", "#/coverage", "#/findings", "#/findings?group=rule", "#/findings?q=nothing-has-this", "#/repos", "#/repos?q=web", "#/nowhere", "#/finding/none", "#/rule/none", "#/repo/1/2/3"}
 	for _, rule := range s.run.Rules[:min(3, len(s.run.Rules))] {
 		pages = append(pages, "#/rule/"+url.PathEscape(shown(rule.ID)))
 	}
@@ -349,7 +353,7 @@ func TestHTMLRepositoryPage(t *testing.T) {
 	}
 	v.open("#/repo/222233334444/us-east-1/web%2Fshop")
 	page = v.text("#page")
-	for _, want := range []string{"rule 2 archives images", "never acts", "Nothing happens to 41 images until 2026-12-13", "Of 2 images it cannot be said", "74 images", "65 of them are not in this report", "41.20 USD", "Show 63 more"} {
+	for _, want := range []string{"priority 2: archives images", "never acts", "Nothing happens to 41 images until 2026-12-13", "Of 2 images it cannot be said", "74 images", "65 of them are not in this report", "41.20 USD", "Show 63 more"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page of a repository lacks %q:\n%s", want, page)
 		}
@@ -531,6 +535,69 @@ const weakTexts = `(() => {
 	}
 	return Array.from(weak.values());
 })()`
+
+// A browser without scripts shows the overview, and says what is missing.
+func TestHTMLInBrowserWithoutScript(t *testing.T) {
+	v := visitScript(t, detailed())
+	v.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+		return err
+	}))
+	for _, window := range windows {
+		v.do(chromedp.EmulateViewport(window[0], window[1]), chromedp.Navigate(v.url))
+		text := eval[string](v, "document.body.innerText")
+		for _, want := range []string{"NOT COMPLETE", "Without JavaScript", "findings fail at or above high", "ecr:GetRepositoryPolicy"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("without scripts the page lacks %q:\n%s", want, text)
+			}
+		}
+		if n := v.count("nav, .truncated, #findings, button"); n > 0 {
+			t.Errorf("%d elements are shown that need a script", n)
+		}
+		if wide := eval[int64](v, "document.documentElement.scrollWidth"); wide > window[0] {
+			t.Errorf("the page is %d pixels wide in a window of %d", wide, window[0])
+		}
+	}
+	v.check()
+}
+
+// A file of which the end is missing says so, wherever it was cut.
+func TestHTMLCutShort(t *testing.T) {
+	page := written(t, "html", detailed(), Options{})
+	overview := bytes.Index(page, []byte("<main"))
+	for name, end := range map[string]int{"in the data": overview / 2, "in the overview": overview + 5000, "before the footer": bytes.Index(page, []byte("<footer"))} {
+		v := visitPage(t, page[:end], 1440, 900)
+		v.open("")
+		if !strings.Contains(v.text("body"), "cut short") {
+			t.Errorf("cut %s, the page does not say so:\n%s", name, v.text("body"))
+		}
+	}
+}
+
+func TestHTMLRepositories(t *testing.T) {
+	s := detailed()
+	s.details = append(s.details, detailOf("111122223333", "eu-west-1", `quiet],"`))
+	v := visitScript(t, s)
+	names := make(map[string]bool)
+	for _, f := range s.findings {
+		if f.Repository != "" {
+			names[f.Account+f.Region+f.Repository] = true
+		}
+	}
+	v.open("#/repos")
+	if n := v.count("#page tbody tr"); n != len(names)+1 {
+		t.Errorf("%d repositories are listed, not %d", n, len(names)+1)
+	}
+	eval[any](v, `document.querySelectorAll("#page tbody a").forEach((one, i, all) => { if (i === all.length - 1) one.click(); })`)
+	v.settle()
+	if got := v.text("#page h1"); got != `quiet],"` {
+		t.Errorf("the last repository is %q", got)
+	}
+	v.open("#/repos?q=prod-web%20eu-west")
+	if text := v.text("#page"); !strings.Contains(text, "web/landing") || strings.Contains(text, "web/shop") {
+		t.Errorf("a search lists %s", text)
+	}
+}
 
 func TestHTMLDarkAndLight(t *testing.T) {
 	v := visitScript(t, detailed())

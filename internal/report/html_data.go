@@ -4,40 +4,34 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 )
 
-// htmlRow is a finding as the page keeps it. What goes without saying is left
-// out: the severity of the rule, the status fail, and whatever is the same as
-// in the row before of the same severity and status (the place) or of the same
-// severity, status and rule (message, remediation and fix; before the first of
-// these stands the rule's remediation, and no fix).
-type htmlRow struct {
-	Rule        any             `json:"r"` // its index in the run, or the id of one that the run does not describe
-	Fingerprint string          `json:"f"`
-	Severity    string          `json:"s,omitempty"`
-	Status      finding.Status  `json:"k,omitempty"`
-	Place       []string        `json:"p,omitempty"` // account, region, repository
-	Digest      string          `json:"d,omitempty"`
-	Tag         string          `json:"t,omitempty"`
-	Message     *string         `json:"m,omitempty"`
-	Remediation *string         `json:"x,omitempty"`
-	Fix         json.RawMessage `json:"j,omitempty"` // null where the row before has one and this has none
-	Change      finding.Change  `json:"c,omitempty"`
-	Waiver      *finding.Waiver `json:"w,omitempty"`
-}
-
-// htmlRows makes rows of findings. What it remembers is one finding for each
-// severity, status and rule.
+// htmlRows makes rows of findings, which are objects with short names:
+//
+//	r  the rule's index in the run, or the id of one that the run does not describe
+//	f  the fingerprint
+//	s  the severity, unless it is the rule's
+//	k  the status, unless it is fail
+//	p  account, region and repository
+//	d  the digest, and t the tag
+//	m  the message, x the remediation, j the fix
+//	c  the change since the baseline, and w the waiver
+//
+// What is the same as in the row before of the same severity and status (p), or
+// of the same severity, status and rule (m, x and j), is left out. Before the
+// first of these stands the rule's remediation, and no fix; null is none after
+// one. So what is remembered is one finding for each severity, status and rule.
 type htmlRows struct {
 	rules  map[string]int // the index of each
 	known  []finding.Rule
-	places map[htmlSection][3]string
-	texts  map[htmlSeries]htmlTexts
+	places map[htmlSection]htmlPlace
+	texts  map[htmlSeries]*htmlTexts
 	enc    *encoder
-	safe   []byte
+	row    []byte
 }
 
 type htmlSection struct {
@@ -50,12 +44,16 @@ type htmlSeries struct {
 	rule string
 }
 
+type htmlPlace struct{ account, region, repository string }
+
 type htmlTexts struct{ message, remediation, fix string }
+
+const noFix = "null"
 
 func newHTMLRows(rules []finding.Rule) *htmlRows {
 	r := &htmlRows{
 		rules: make(map[string]int), known: rules, enc: newEncoder(),
-		places: make(map[htmlSection][3]string), texts: make(map[htmlSeries]htmlTexts),
+		places: make(map[htmlSection]htmlPlace), texts: make(map[htmlSeries]*htmlTexts),
 	}
 	for i, rule := range rules {
 		r.rules[rule.ID] = i
@@ -66,47 +64,94 @@ func newHTMLRows(rules []finding.Rule) *htmlRows {
 // encode returns the row of the next finding as JSON that may stand in a page.
 // It is valid until the next call.
 func (r *htmlRows) encode(f *finding.Finding) ([]byte, error) {
-	row := htmlRow{Rule: f.Rule, Fingerprint: f.Fingerprint, Digest: f.Digest, Tag: f.Tag, Change: f.Change, Waiver: f.Waiver}
 	section := htmlSection{f.Severity, f.Status}
-	series := htmlSeries{section, f.Rule}
-	last, again := r.texts[series]
-	row.Severity = f.Severity.String()
-	if i, known := r.rules[f.Rule]; known {
-		row.Rule = i
-		if r.known[i].Severity == f.Severity {
-			row.Severity = ""
-		}
-		if !again {
-			last.remediation = r.known[i].Remediation
-		}
-	}
-	if f.Status != finding.Fail {
-		row.Status = f.Status
-	}
-	if place := [3]string{f.Account, f.Region, f.Repository}; r.places[section] != place {
+	row := r.judged(append(r.row[:0], '{'), f)
+	if place := (htmlPlace{f.Account, f.Region, f.Repository}); r.places[section] != place {
 		r.places[section] = place
-		row.Place = place[:]
+		row = append(row, `,"p":[`...)
+		row = append(appendText(row, f.Account), ',')
+		row = append(appendText(row, f.Region), ',')
+		row = append(appendText(row, f.Repository), ']')
 	}
-	if f.Message != last.message || !again {
-		row.Message = &f.Message
+	row = appendMember(row, `,"d":`, f.Digest)
+	row = appendMember(row, `,"t":`, f.Tag)
+	row = appendMember(row, `,"c":`, string(f.Change))
+	row, err := r.said(row, f, section)
+	if err == nil && f.Waiver != nil {
+		row, err = r.value(append(row, `,"w":`...), f.Waiver)
 	}
-	if f.Remediation != last.remediation {
-		row.Remediation = &f.Remediation
-	}
-	fix := f.Fix
-	if len(fix) == 0 {
-		fix = json.RawMessage("null")
-	}
-	if string(fix) != last.fix && (again || string(fix) != "null") {
-		row.Fix = fix
-	}
-	r.texts[series] = htmlTexts{f.Message, f.Remediation, string(fix)}
-	body, err := r.enc.encode(&row)
 	if err != nil {
 		return nil, fmt.Errorf("finding %s of rule %s: %w", f.Fingerprint, Printable(f.Rule), err)
 	}
-	r.safe = appendShown(r.safe[:0], body)
-	return r.safe, nil
+	r.row = append(row, '}')
+	return r.row, nil
+}
+
+// judged appends what identifies a finding and how bad it is.
+func (r *htmlRows) judged(row []byte, f *finding.Finding) []byte {
+	severity := f.Severity.String()
+	row = append(row, `"r":`...)
+	if i, known := r.rules[f.Rule]; known {
+		row = strconv.AppendInt(row, int64(i), 10)
+		if r.known[i].Severity == f.Severity {
+			severity = ""
+		}
+	} else {
+		row = appendText(row, f.Rule)
+	}
+	row = appendText(append(row, `,"f":`...), f.Fingerprint)
+	row = appendMember(row, `,"s":`, severity)
+	if f.Status != finding.Fail {
+		row = appendMember(row, `,"k":`, string(f.Status))
+	}
+	return row
+}
+
+// said appends what a finding says, as far as the one before does not.
+func (r *htmlRows) said(row []byte, f *finding.Finding, section htmlSection) ([]byte, error) {
+	series := htmlSeries{section, f.Rule}
+	last := r.texts[series]
+	if last == nil {
+		last = &htmlTexts{fix: noFix}
+		if i, known := r.rules[f.Rule]; known {
+			last.remediation = r.known[i].Remediation
+		}
+		r.texts[series] = last
+	}
+	if f.Message != last.message {
+		last.message = f.Message
+		row = appendText(append(row, `,"m":`...), f.Message)
+	}
+	if f.Remediation != last.remediation {
+		last.remediation = f.Remediation
+		row = appendText(append(row, `,"x":`...), f.Remediation)
+	}
+	fix := f.Fix
+	if len(fix) == 0 {
+		fix = json.RawMessage(noFix)
+	}
+	if string(fix) == last.fix {
+		return row, nil
+	}
+	last.fix = string(fix)
+	return r.value(append(row, `,"j":`...), fix)
+}
+
+// value appends what is encoded as JSON.
+func (r *htmlRows) value(row []byte, v any) ([]byte, error) {
+	body, err := r.enc.encode(v)
+	if err != nil {
+		return nil, err
+	}
+	return appendShown(row, body), nil
+}
+
+// appendMember appends a member with a name, unless it is empty.
+func appendMember(row []byte, name, text string) []byte {
+	if text == "" {
+		return row
+	}
+	return appendText(append(row, name...), text)
 }
 
 // appendShown appends the JSON text body as it may stand in a script block of
@@ -153,7 +198,16 @@ func appendShownLiteral(dst, literal []byte) []byte {
 	if err := json.Unmarshal(literal, &text); err != nil {
 		return append(dst, `""`...) // never: the encoder wrote it
 	}
+	return appendText(dst, text)
+}
+
+// appendText appends text as a JSON string that may stand in a script block of a
+// page, and as people can be shown it.
+func appendText(dst []byte, text string) []byte {
 	dst = append(dst, '"')
+	if inert(text) {
+		return append(append(dst, text...), '"')
+	}
 	for _, r := range shown(text) {
 		switch r {
 		case '"', '\\':
@@ -165,4 +219,14 @@ func appendShownLiteral(dst, literal []byte) []byte {
 		}
 	}
 	return append(dst, '"')
+}
+
+// inert reports whether text means the same in a JSON string in a script block.
+func inert(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c >= 0x7f || c == '<' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }

@@ -99,9 +99,9 @@ func shop() Detail {
 		Present: true, Horizon: day(90), Stay: 41, Undecided: 2,
 		Problems: []string{"rule 3 never acts: rule 1 takes all that it selects"},
 		Rules: []string{
-			"rule 1 expires untagged images 14 days after they were pushed",
-			"rule 2 archives images with a tag like dev-* that were not pulled for 60 days",
-			"rule 3 expires all but the newest 50 images with a tag like dev-*",
+			"priority 1: expires untagged images 14 days after they were pushed",
+			"priority 2: archives images with a tag like dev-* that were not pulled for 60 days",
+			"priority 3: expires all but the newest 50 images with a tag like dev-*",
 		},
 	}
 	for i, due := range []struct{ day, rule, images int }{{0, 1, 34}, {3, 1, 5}, {9, 1, 2}, {12, 2, 7}, {30, 2, 1}, {31, 1, 12}, {60, 2, 19}, {88, 1, 3}} {
@@ -128,12 +128,12 @@ func shopImages(pushed time.Time) *DetailImages {
 	amd, arm := image(1, snapshot.KindImage), image(2, snapshot.KindImage)
 	amd.Platform, arm.Platform = "linux/amd64", "linux/arm64"
 	amd.Vulnerabilities = map[string]int{"CRITICAL": 2, "HIGH": 11, "MEDIUM": 40, "LOW": 13}
-	arm.Vulnerabilities = map[string]int{}
-	amd.Scan, arm.Scan = "ACTIVE", "ACTIVE"
+	index.Vulnerabilities, index.Scan = map[string]int{"CRITICAL": 2, "HIGH": 11}, "the scan of one of its images is not finished"
+	amd.Scan, arm.Scan = "findings", "clean"
 	signature, sbom, attestation := image(4, snapshot.KindSignature), image(5, snapshot.KindSBOM), image(6, snapshot.KindAttestation)
 	signature.Subject, sbom.Subject, attestation.Subject = digest(0), digest(1), digest(1)
 	single := image(7, snapshot.KindImage, "dev-a-very-long-branch-name-that-nobody-can-type-twice-without-a-mistake")
-	single.Vulnerabilities, single.Scan = map[string]int{"HIGH": 3, "UNDEFINED": 1}, "ACTIVE"
+	single.Vulnerabilities, single.Scan = map[string]int{"HIGH": 3, "UNDEFINED": 1}, "findings"
 	archived := image(8, snapshot.KindImage, "1.9.0")
 	archived.Status, archived.Release, archived.Scan = "ARCHIVED", true, "never scanned: status NOT_SCANNED"
 	chart := image(9, snapshot.KindArtifact, "chart-0.3.1")

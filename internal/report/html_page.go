@@ -24,10 +24,12 @@ type htmlPage struct {
 	style, script string
 }
 
-// htmlScripts are the parts of the script of a report, in order.
+// htmlScripts are the parts of the script of a report, in order. The first three
+// know nothing of reports.
 var htmlScripts = []string{
-	"dom.js", "data.js", "charts.js", "query.js", "list.js", "finding.js", "table.js",
-	"access.js", "lifecycle.js", "images.js", "repository.js", "rule.js", "app.js",
+	"dom.js", "shell.js", "charts.js",
+	"data.js", "query.js", "list.js", "finding.js", "table.js",
+	"access.js", "lifecycle.js", "images.js", "repository.js", "repositories.js", "rule.js", "app.js",
 }
 
 func htmlAsset(name string) string {

@@ -5,23 +5,25 @@ const views = { overview: byId("overview"), findings: byId("findings"), page: by
 const places = new Map(); // how far each address was scrolled
 let address = null;
 
-function showView(name, title) {
+function showView(name, title, part = name) {
   for (const [other, node] of Object.entries(views)) node.hidden = other !== name;
   for (const a of document.querySelectorAll("nav a")) {
-    if (a.dataset.view === name) a.setAttribute("aria-current", "page");
+    if (a.dataset.view === part) a.setAttribute("aria-current", "page");
     else a.removeAttribute("aria-current");
   }
   document.title = `${title} – ecraudit`;
 }
 
-function showPage({ title, nodes }) {
+// showPage shows what a view makes anew each time. part is what of the
+// navigation it belongs to.
+function showPage({ title, nodes }, part = "") {
   views.page.replaceChildren(...nodes.flat(Infinity).filter(Boolean));
-  showView("page", title);
+  showView("page", title, part);
   return views.page.querySelector("h1");
 }
 
 function showSection(id) {
-  showView("overview", "Overview");
+  showView("overview", "Overview", id);
   const title = byId(`${id}-title`);
   byId(id)?.scrollIntoView({ block: "start" });
   return title;
@@ -59,7 +61,9 @@ function route(hash) {
       showView("findings", "Finding");
       return table.openFinding(parts[0] ?? "") ? byId("grid") : missingFinding(parts[0] ?? "");
     case "repo":
-      return showPage(repositoryPage(parts[0] ?? "", parts[1] ?? "", parts.slice(2).join("/")));
+      return showPage(repositoryPage(parts[0] ?? "", parts[1] ?? "", parts.slice(2).join("/")), "repos");
+    case "repos":
+      return showPage(repositoriesPage(query), "repos");
     case "rule":
       return showPage(rulePage(parts[0] ?? ""));
     case "coverage": case "accounts": case "rules":
@@ -84,31 +88,10 @@ function arrive(event) {
 history.scrollRestoration = "manual";
 addEventListener("hashchange", arrive);
 
-// The skip link goes to the content without leaving the view.
-document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  byId("main").focus();
-});
-
-const dark = matchMedia("(prefers-color-scheme: dark)");
-function isDark() {
-  return (document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light")) === "dark";
-}
-
-function labelTheme() {
-  byId("theme").textContent = isDark() ? "Light" : "Dark";
-}
-byId("theme").addEventListener("click", () => {
-  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-  labelTheme();
-});
-dark.addEventListener("change", labelTheme);
-labelTheme();
-
 const keyHelp = [
   ["/", "search the findings"], ["j or ↓, k or ↑", "next and previous row"], ["Enter or Space", "fold a row out or in"], ["→ and ←", "fold out, fold in"],
   ["Page ↓, Page ↑, Home, End", "move far"], ["r", "the page of the row's repository"], ["g", "group by the next of rule, repository, account, severity"],
-  ["o, f", "overview, findings"], ["Esc", "clear the search, fold in, close"], ["?", "this help"],
+  ["o, f, p", "overview, findings, repositories"], ["Esc", "clear the search, fold in, close"], ["?", "this help"],
 ];
 const help = el("dialog", { class: "help", "aria-labelledby": "help-title" },
   el("h2", { id: "help-title" }, "Keys"),
@@ -129,6 +112,7 @@ const shortcuts = {
   "?": () => help.showModal(),
   o: () => { location.hash = "#/"; },
   f: () => { location.hash = "#/findings"; },
+  p: () => { location.hash = "#/repos"; },
   j: () => { toFindings(); table.step(1); },
   k: () => { toFindings(); table.step(-1); },
   g: () => { toFindings(); table.nextGroup(); },
@@ -177,5 +161,4 @@ addEventListener("afterprint", () => {
   printed = null;
 });
 
-document.documentElement.classList.add("script");
 arrive();

@@ -20,7 +20,7 @@ function ruleNamed(id) {
   return rules.get(id);
 }
 
-// The opposite of htmlRows.encode in html_data.go: what a row leaves out is
+// The opposite of htmlRows in html_data.go: what a row leaves out is
 // that of its rule, or of the row before of the same severity and status.
 function decodeFindings(rows) {
   const places = new Map();
@@ -73,11 +73,19 @@ function searchText(finding) {
 }
 
 // detailOf finds the line of a repository without parsing the others.
-let detailLines = null;
+let lines = null;
+function detailLines() {
+  lines ??= block("details").split("\n").filter((line) => line.startsWith("{"));
+  return lines;
+}
+
+// detailPlaces are account, region and name of the repositories with details.
+const threeTexts = /\["(?:[^"\\]|\\.)*","(?:[^"\\]|\\.)*","(?:[^"\\]|\\.)*"\]/;
+const detailPlaces = () => detailLines().map((line) => JSON.parse(line.match(threeTexts)[0]));
+
 function detailOf(account, region, repository) {
-  detailLines ??= block("details").split("\n");
   const begins = `{"place":${JSON.stringify([account, region, repository]).replaceAll("<", "\\u003c")},`; // as appendShown writes it
-  const line = detailLines.find((text) => text.startsWith(begins));
+  const line = detailLines().find((text) => text.startsWith(begins));
   return line ? JSON.parse(line.replace(/,$/, "")) : null;
 }
 

@@ -44,11 +44,13 @@ function vulnerabilityCounts(image) {
   return vulnerabilityOrder.filter((name) => image.vulnerabilities?.[name] > 0).map((name) => ({ name, look: `vulnerability ${name.toLowerCase()}`, value: image.vulnerabilities[name] }));
 }
 
+// vulnerabilityText never calls clean what was not scanned: then the scan says
+// why, and counts beside that are only those that are surely there.
 function vulnerabilityText(image, long) {
-  if (!image.vulnerabilities) return image.scan || (image.kind === "image" ? "not known" : "");
-  const counts = vulnerabilityCounts(image);
-  if (counts.length === 0) return "no vulnerabilities known";
-  return counts.map(({ name, value }) => (long ? `${number(value)} ${name.toLowerCase()}` : `${number(value)}${name[0]}`)).join(long ? ", " : " ");
+  const text = vulnerabilityCounts(image).map(({ name, value }) => (long ? `${number(value)} ${name.toLowerCase()}` : `${number(value)}${name[0]}`)).join(long ? ", " : " ");
+  if (image.scan === "clean" || image.scan === "findings") return text || "no vulnerabilities";
+  const why = image.scan || (image.kind === "image" ? "not known" : "");
+  return text ? `at least ${text}: ${why || "not all is known"}` : why;
 }
 
 const kindShapes = {
@@ -119,7 +121,7 @@ function drawVulnerabilities(image, left, y, width, most) {
     at += wide;
   }
   const text = vulnerabilityText(image, false);
-  return [...parts, titled(svg("text", { class: "sub", x: left, y: parts.length > 0 ? y + 12 : y + 3 }, fits(text, width)), vulnerabilityText(image, true))];
+  return [...parts, titled(svg("text", { class: "sub", x: left, y: parts.length > 0 ? y + 12 : y + 3 }, begins(text, width)), vulnerabilityText(image, true))];
 }
 
 function imagesSection(images) {
@@ -138,11 +140,11 @@ function imagesSection(images) {
     rows.length > 0 && [
       box,
       legend(...kinds.map((kind) => [`kind-${kind}`, kind]), ["kind-missing", "missing"]),
-      el("details", {}, el("summary", {}, "Images as a table"), grid(["Image", "Kind", "Size", "Pushed", "Pulled", "Scan", "Vulnerabilities"],
+      el("details", {}, el("summary", {}, "Images as a table"), grid(["Image", "Kind", "Size", "Pushed", "Pulled", "Vulnerabilities"],
         images.shown.map((image) => [
           [(image.tags ?? []).join(", ") || "untagged", image.release && [" ", el("span", { class: "release-mark" }, "release")], el("small", {}, image.digest)],
           [image.kind, image.platform && el("small", {}, image.platform)], bytes(image.bytes), day(image.pushed_at), day(image.pulled_at),
-          image.scan ?? "", image.vulnerabilities ? vulnerabilityText(image, true) : "not known",
+          image.kind === "image" || image.kind === "index" ? vulnerabilityText(image, true) || "not known" : "",
         ]), { label: "Images", numeric: [2] })),
     ],
   ];

@@ -42,15 +42,16 @@ function dueText(due) {
   return `${day(due.at)}: rule ${due.rule} would ${due.action} ${count(due.images, "image", "images")} (${bytes(due.bytes)})${tags}`;
 }
 
-function lifecycleSection(lifecycle, imagesRead) {
-  if (!lifecycle.present) return [el("p", { class: "says" }, "There is no lifecycle policy: nothing ever expires.")];
+function lifecycleSection(lifecycle) {
+  if (!lifecycle.present && !lifecycle.problems?.length) return [el("p", { class: "says" }, "There is no lifecycle policy: nothing ever expires.")];
   const due = lifecycle.timeline ?? [];
   const from = Date.parse(run.clock);
-  const until = isTime(lifecycle.horizon) ? Date.parse(lifecycle.horizon) : Math.max(from, ...due.map((one) => Date.parse(one.at)));
+  const known = isTime(lifecycle.horizon);
+  const until = known ? Date.parse(lifecycle.horizon) : from;
   return [
     lifecycle.problems?.length > 0 && el("ul", { class: "problems warning" }, lifecycle.problems.map((text) => el("li", {}, text))),
-    lifecycle.rules?.length > 0 && el("ol", { class: "rules-in-words" }, lifecycle.rules.map((text) => el("li", {}, text))),
-    !imagesRead && el("p", { class: "alarm" }, "The images were not read, so when the rules act on which is not known."),
+    lifecycle.rules?.length > 0 && el("ul", { class: "rules-in-words" }, lifecycle.rules.map((text) => el("li", {}, text))),
+    !known && el("p", { class: "alarm" }, "What the rules act on, and when, is not known: the images were not read, or the policy is not valid."),
     due.length > 0 && [
       drawing(`What the rules act on when: ${count(due.length, "day", "days")} of rules, listed below`, (width) => drawTimeline(due, from, until, width)),
       legend(["due-expire", "expire"], ["due-archive", "archive"]),
@@ -58,8 +59,8 @@ function lifecycleSection(lifecycle, imagesRead) {
         due.map((one) => [Date.parse(one.at) <= from ? `${day(one.at)} (due now)` : day(one.at), String(one.rule), one.action, number(one.images), bytes(one.bytes), (one.tags ?? []).join(", ")]),
         { label: "Timeline", numeric: [3, 4] })),
     ],
-    imagesRead && el("p", {}, due.length === 0 && "The rules act on nothing. ",
-      `Nothing happens to ${count(lifecycle.stay, "image", "images")}${isTime(lifecycle.horizon) ? ` until ${day(lifecycle.horizon)}` : ""}, as long as nothing is pushed or pulled.`,
+    known && el("p", {}, due.length === 0 && "The rules act on nothing. ",
+      `Nothing happens to ${count(lifecycle.stay, "image", "images")} until ${day(lifecycle.horizon)}, as long as nothing is pushed or pulled.`,
       lifecycle.undecided > 0 && [" ", el("strong", { class: "alarm" }, `Of ${count(lifecycle.undecided, "image", "images")} it cannot be said.`)]),
   ];
 }

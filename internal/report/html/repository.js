@@ -17,7 +17,7 @@ function settingsSection(detail) {
     ["Encryption", encryption.kms_key ? `${encryption.type} with ${encryption.kms_key}` : encryption.type],
     ["Scanning in effect", frequency ?? "not collected"],
     ["Its own scan-on-push flag", `${detail.scan_on_push ? "on" : "off"}, which decides nothing where the registry has a scanning configuration`],
-    ["Resource tags", tags ? Object.entries(tags).map(([key, value]) => `${key}=${value}`).join(", ") || "none" : "none, or not collected"],
+    ["Resource tags", tags ? Object.entries(tags).map(([key, value]) => `${key}=${value}`).join(", ") || "none" : "not collected"],
   );
 }
 
@@ -30,9 +30,8 @@ function costSection(cost) {
     el("table", { class: "plain" }, el("tbody", {},
       line("a month", cost.monthly, "an upper bound: layers that images share count for each"),
       line("unused", cost.unused, "of images that nobody pushed or pulled for long"),
-      cost.freed === undefined
-        ? el("tr", {}, el("th", { scope: "row" }, "freed", el("small", {}, "that the lifecycle policy would expire now")), el("td"), el("td", {}, "not known"))
-        : line("freed", cost.freed, "that the lifecycle policy would expire now"))),
+      typeof cost.freed === "number" && line("freed", cost.freed, "that the lifecycle policy would expire now"))),
+    typeof cost.freed !== "number" && el("p", { class: "quiet" }, "What the lifecycle policy would free is not known."),
   ];
 }
 
@@ -53,7 +52,7 @@ function detailSections({ detail, policy }) {
   return [
     section("Settings", "settings-title", settingsSection(detail)),
     section("Who can do what", "access-title", detail.access ? accessSection(detail.access, policy) : notCollected("Access")),
-    section("Lifecycle", "lifecycle-title", detail.lifecycle ? lifecycleSection(detail.lifecycle, Boolean(detail.images)) : notCollected("The lifecycle policy")),
+    section("Lifecycle", "lifecycle-title", detail.lifecycle ? lifecycleSection(detail.lifecycle) : notCollected("The lifecycle policy")),
     section("Images", "images-title", detail.images ? imagesSection(detail.images) : notCollected("Images")),
     section("Cost", "cost-title", detail.cost ? costSection(detail.cost) : notCollected("Cost")),
   ];
