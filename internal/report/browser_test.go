@@ -199,10 +199,20 @@ func (v *visit) keys(keys string) {
 // colors makes the browser prefer a scheme: dark or light.
 func (v *visit) colors(scheme string) {
 	v.t.Helper()
+	v.emulate(emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+}
+
+// media makes the page look as on a medium: print, or the screen if it is empty.
+func (v *visit) media(medium string) {
+	v.t.Helper()
+	v.emulate(emulation.SetEmulatedMediaParams{Media: medium})
+	v.settle()
+}
+
+func (v *visit) emulate(media emulation.SetEmulatedMediaParams) {
+	v.t.Helper()
 	v.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
-		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
-		})
+		_, err := cdp.Call(ctx, target, emulation.SetEmulatedMedia, media)
 		return err
 	}))
 }

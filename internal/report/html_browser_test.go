@@ -240,7 +240,7 @@ func TestHTMLGroupsAndOrder(t *testing.T) {
 		}
 	}
 	rules := func() []string {
-		return eval[[]string](v, `Array.from(document.querySelectorAll(".row.finding .rule"), (one) => one.textContent)`)
+		return eval[[]string](v, `Array.from(document.querySelectorAll(".row.finding .rule .name"), (one) => one.textContent)`)
 	}
 	v.open("#/findings?sort=rule")
 	if got := rules(); !slices.IsSorted(got) {
@@ -643,6 +643,14 @@ func TestHTMLPrints(t *testing.T) {
 	eval[any](v, `dispatchEvent(new Event("afterprint"))`)
 	for _, page := range []string{"", "#/findings", "#/rule/encryption"} {
 		v.open(page)
+		v.size(794, 1123) // a sheet of A4
+		v.media("print")
+		eval[any](v, `dispatchEvent(new Event("beforeprint"))`)
+		if wide := eval[int](v, "document.documentElement.scrollWidth"); wide > 794 {
+			t.Errorf("%s is %d pixels wide on a sheet of 794", page, wide)
+		}
+		eval[any](v, `dispatchEvent(new Event("afterprint"))`)
+		v.media("")
 		pdf, err := chromedp.Run(v.ctx, chromedp.PrintToPDF())
 		if err != nil || len(pdf) < 5000 {
 			t.Errorf("%s as PDF has %d bytes: %v", page, len(pdf), err)

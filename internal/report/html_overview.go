@@ -16,6 +16,7 @@ import (
 // How many lines the overview has of what may be many.
 const (
 	htmlMaxTargets      = 500
+	htmlFewTargets      = 12
 	htmlMaxGapGroups    = 200
 	htmlMaxRepositories = 10
 )
@@ -91,7 +92,7 @@ type htmlRepository struct {
 
 type htmlCoverage struct {
 	Tiles            []htmlFact
-	Unread           bool
+	Unread, Short    bool // so few targets that they need not be folded in
 	Targets          []htmlTarget
 	TargetsLeftOut   int
 	Gaps             []htmlGap
@@ -373,6 +374,7 @@ func (h *htmlHandler) coverageTable(u *unread) htmlCoverage {
 	if more := len(c.Targets) - htmlMaxTargets; more > 0 {
 		c.Targets, c.TargetsLeftOut = c.Targets[:htmlMaxTargets], more
 	}
+	c.Short = len(c.Targets) <= htmlFewTargets
 	c.Tiles = []htmlFact{
 		{"read", number(states[snapshot.StatusComplete])}, {"in part", number(states[snapshot.StatusPartial])},
 		{"failed", number(states[snapshot.StatusFailed])}, {"skipped", number(states[snapshot.StatusSkipped])},

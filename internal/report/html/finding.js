@@ -4,9 +4,9 @@ function findingRow(finding, index) {
   const place = finding.repository || finding.region || "organization";
   const below = [imageOf(finding), accountNames.get(finding.account) ?? finding.account, finding.repository ? finding.region : ""];
   return [
-    el("span", { role: "gridcell", class: "cell marks" }, severityBadge(finding.severity), finding.status !== "fail" && statusBadge(finding.status),
+    el("span", { role: "gridcell", class: "cell marks" }, severityBadge(finding.severity), finding.status !== "fail" && statusBadge(finding.status)),
+    el("span", { role: "gridcell", class: "cell rule" }, el("span", { class: "name" }, finding.rule.id),
       finding.change && el("span", { class: `change ${finding.change}` }, finding.change)),
-    el("span", { role: "gridcell", class: "cell rule" }, finding.rule.id),
     el("span", { role: "gridcell", class: "cell place" },
       el("span", { class: "name" }, finding.repository
         ? el("a", { href: link.repository(finding.account, finding.region, finding.repository), tabindex: "-1" }, place) : place),

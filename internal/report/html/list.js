@@ -137,6 +137,12 @@ class VirtualList {
     this.box.style.paddingBottom = `${this.top(this.items.length) - this.top(this.to)}px`;
   }
 
+  // lead scrolls until the row with this index is the first one in sight.
+  lead(index, covered) {
+    scrollBy({ top: this.box.getBoundingClientRect().top + this.top(index) - covered, behavior: "instant" });
+    this.update();
+  }
+
   // reveal scrolls until the row with this index is in sight, below what stays
   // at the top of the window.
   reveal(index, covered) {

@@ -283,7 +283,8 @@ const table = (() => {
       this.openState("");
       if (!finding) return false;
       list.toggle(finding, true);
-      move(list.items.indexOf(finding));
+      list.lead(list.items.indexOf(finding), covered());
+      setActive(finding);
       return true;
     },
     escape() {
