@@ -21,10 +21,11 @@ import (
 //	m  the message, x the remediation, j the fix
 //	c  the change since the baseline, and w the waiver
 //
-// What is the same as in the row before of the same severity and status (p), or
-// of the same severity, status and rule (m, x and j), is left out. Before the
-// first of these stands the rule's remediation, and no fix; null is none after
-// one. So what is remembered is one finding for each severity, status and rule.
+// What is the same as in the row before of its section (p), or of its section
+// and rule (m, x and j), is left out. A section is a severity and status, of
+// what the baseline has or of the rest. Before the first row of a rule stand its
+// remediation, and no fix; null is none after one. So what is remembered is one
+// finding for each section and rule.
 type htmlRows struct {
 	rules  map[string]int // the index of each
 	known  []finding.Rule
@@ -37,6 +38,7 @@ type htmlRows struct {
 type htmlSection struct {
 	severity finding.Severity
 	status   finding.Status
+	known    bool // the baseline has it
 }
 
 type htmlSeries struct {
@@ -64,18 +66,18 @@ func newHTMLRows(rules []finding.Rule) *htmlRows {
 // encode returns the row of the next finding as JSON that may stand in a page.
 // It is valid until the next call.
 func (r *htmlRows) encode(f *finding.Finding) ([]byte, error) {
-	section := htmlSection{f.Severity, f.Status}
+	section := htmlSection{f.Severity, f.Status, f.Change == finding.Known}
 	row := r.judged(append(r.row[:0], '{'), f)
 	if place := (htmlPlace{f.Account, f.Region, f.Repository}); r.places[section] != place {
 		r.places[section] = place
 		row = append(row, `,"p":[`...)
-		row = append(appendText(row, f.Account), ',')
-		row = append(appendText(row, f.Region), ',')
-		row = append(appendText(row, f.Repository), ']')
+		row = append(appendShownText(row, f.Account), ',')
+		row = append(appendShownText(row, f.Region), ',')
+		row = append(appendShownText(row, f.Repository), ']')
 	}
-	row = appendMember(row, `,"d":`, f.Digest)
-	row = appendMember(row, `,"t":`, f.Tag)
-	row = appendMember(row, `,"c":`, string(f.Change))
+	row = appendShownMember(row, `,"d":`, f.Digest)
+	row = appendShownMember(row, `,"t":`, f.Tag)
+	row = appendShownMember(row, `,"c":`, string(f.Change))
 	row, err := r.said(row, f, section)
 	if err == nil && f.Waiver != nil {
 		row, err = r.value(append(row, `,"w":`...), f.Waiver)
@@ -97,12 +99,12 @@ func (r *htmlRows) judged(row []byte, f *finding.Finding) []byte {
 			severity = ""
 		}
 	} else {
-		row = appendText(row, f.Rule)
+		row = appendShownText(row, f.Rule)
 	}
-	row = appendText(append(row, `,"f":`...), f.Fingerprint)
-	row = appendMember(row, `,"s":`, severity)
+	row = appendShownText(append(row, `,"f":`...), f.Fingerprint)
+	row = appendShownMember(row, `,"s":`, severity)
 	if f.Status != finding.Fail {
-		row = appendMember(row, `,"k":`, string(f.Status))
+		row = appendShownMember(row, `,"k":`, string(f.Status))
 	}
 	return row
 }
@@ -120,11 +122,11 @@ func (r *htmlRows) said(row []byte, f *finding.Finding, section htmlSection) ([]
 	}
 	if f.Message != last.message {
 		last.message = f.Message
-		row = appendText(append(row, `,"m":`...), f.Message)
+		row = appendShownText(append(row, `,"m":`...), f.Message)
 	}
 	if f.Remediation != last.remediation {
 		last.remediation = f.Remediation
-		row = appendText(append(row, `,"x":`...), f.Remediation)
+		row = appendShownText(append(row, `,"x":`...), f.Remediation)
 	}
 	fix := f.Fix
 	if len(fix) == 0 {
@@ -146,12 +148,12 @@ func (r *htmlRows) value(row []byte, v any) ([]byte, error) {
 	return appendShown(row, body), nil
 }
 
-// appendMember appends a member with a name, unless it is empty.
-func appendMember(row []byte, name, text string) []byte {
+// appendShownMember appends a member with a name, unless it is empty.
+func appendShownMember(row []byte, name, text string) []byte {
 	if text == "" {
 		return row
 	}
-	return appendText(append(row, name...), text)
+	return appendShownText(append(row, name...), text)
 }
 
 // appendShown appends the JSON text body as it may stand in a script block of
@@ -198,12 +200,12 @@ func appendShownLiteral(dst, literal []byte) []byte {
 	if err := json.Unmarshal(literal, &text); err != nil {
 		return append(dst, `""`...) // never: the encoder wrote it
 	}
-	return appendText(dst, text)
+	return appendShownText(dst, text)
 }
 
-// appendText appends text as a JSON string that may stand in a script block of a
+// appendShownText appends text as a JSON string that may stand in a script block of a
 // page, and as people can be shown it.
-func appendText(dst []byte, text string) []byte {
+func appendShownText(dst []byte, text string) []byte {
 	dst = append(dst, '"')
 	if inert(text) {
 		return append(append(dst, text...), '"')

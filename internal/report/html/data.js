@@ -21,7 +21,7 @@ function ruleNamed(id) {
 }
 
 // The opposite of htmlRows in html_data.go: what a row leaves out is
-// that of its rule, or of the row before of the same severity and status.
+// that of its rule, or of the row before in its section.
 function decodeFindings(rows) {
   const places = new Map();
   const texts = new Map();
@@ -29,7 +29,7 @@ function decodeFindings(rows) {
     const rule = typeof row.r === "number" ? run.rules[row.r] : ruleNamed(row.r);
     const severity = row.s ?? rule.severity;
     const status = row.k ?? "fail";
-    const section = `${severity} ${status}`;
+    const section = `${severity} ${status} ${row.c === "known"}`;
     const series = `${section} ${rule.id}`;
     const place = row.p ?? places.get(section) ?? ["", "", ""];
     places.set(section, place);
