@@ -339,10 +339,10 @@ func (s *sections) entry(of *section, e entry) {
 	hang := len(indent) + 6
 	of.text.tail = s.paragraph(of.text.tail, gutter, hang, spans...)
 	if f.Waiver != nil {
-		if f.Waiver.Reason != "" {
+		if strings.TrimSpace(f.Waiver.Reason) != "" {
 			of.text.tail = s.paragraph(of.text.tail, span{strings.Repeat(" ", hang) + "Why: ", dim}, hang+5, span{Printable(f.Waiver.Reason), dim})
 		}
-	} else if f.Remediation != "" && f.Remediation != of.rule.Remediation {
+	} else if strings.TrimSpace(f.Remediation) != "" && f.Remediation != of.rule.Remediation {
 		of.text.tail = s.paragraph(of.text.tail, span{strings.Repeat(" ", hang) + "Fix: ", dim}, hang+5, span{Printable(f.Remediation), plain})
 	}
 }
