@@ -1,9 +1,10 @@
 package report
 
 import (
-	"encoding/csv"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -19,7 +20,7 @@ import (
 // for most programs, and a spreadsheet asks for the encoding on import.
 type csvHandler struct {
 	out   output
-	csv   *csv.Writer
+	line  []byte
 	run   Run
 	names map[string]string // of accounts, by id
 	gaps  int
@@ -42,10 +43,7 @@ const (
 )
 
 func newCSV(w io.Writer) *csvHandler {
-	h := &csvHandler{out: newOutput(w), names: make(map[string]string)}
-	h.csv = csv.NewWriter(h.out.w) // which uses the buffer of out
-	h.csv.UseCRLF = true
-	return h
+	return &csvHandler{out: newOutput(w), names: make(map[string]string)}
 }
 
 func (h *csvHandler) Begin(run Run) error {
@@ -55,7 +53,7 @@ func (h *csvHandler) Begin(run Run) error {
 			h.names[target.Account] = target.AccountName
 		}
 	}
-	return h.csv.Write(csvColumns)
+	return h.row(csvColumns...)
 }
 
 func (h *csvHandler) Finding(f finding.Finding) error {
@@ -103,12 +101,66 @@ func (h *csvHandler) remark(status, message string) error {
 
 // row writes a row; cells at its end that are empty may be left out.
 func (h *csvHandler) row(cells ...string) error {
-	cells = append(cells, make([]string, len(csvColumns)-len(cells))...)
-	for i, cell := range cells {
-		cells[i] = defuse(shown(cell))
+	h.line = h.line[:0]
+	for i := range csvColumns {
+		if i > 0 {
+			h.line = append(h.line, ',')
+		}
+		if i < len(cells) {
+			h.line = appendCell(h.line, cells[i])
+		}
 	}
-	return h.csv.Write(cells)
+	h.line = append(h.line, "\r\n"...)
+	h.out.bytes(h.line)
+	return h.out.err()
 }
+
+// appendCell appends text as a cell that is text to any reader, in quotes where
+// encoding/csv writes some.
+func appendCell(dst []byte, text string) []byte {
+	if text == "" {
+		return dst
+	}
+	if isHarmlessCell(text) {
+		return append(dst, text...)
+	}
+	text = defuse(shown(text))
+	first, _ := utf8.DecodeRuneInString(text)
+	if !strings.ContainsAny(text, `",`) && !unicode.IsSpace(first) && text != `\.` { // which ends the data for some databases
+		return append(dst, text...)
+	}
+	dst = append(dst, '"')
+	for {
+		before, after, quote := strings.Cut(text, `"`)
+		dst = append(dst, before...)
+		if !quote {
+			return append(dst, '"')
+		}
+		dst = append(dst, `""`...)
+		text = after
+	}
+}
+
+// isHarmlessCell tells text that needs no second look: ASCII letters, digits
+// and what else neither begins a formula nor ends a cell.
+func isHarmlessCell(text string) bool {
+	if text[0] == ' ' || text[0] == '-' || text[0] == '+' || text[0] == '=' || text[0] == '@' || text[0] == '\\' {
+		return false
+	}
+	for i := range len(text) {
+		if !harmlessInCell[text[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+var harmlessInCell = func() (harmless [256]bool) {
+	for c := ' '; c < 0x7f; c++ {
+		harmless[c] = !strings.ContainsRune(`",;`, c)
+	}
+	return harmless
+}()
 
 // defuse returns the cell with an apostrophe before it if a spreadsheet could
 // take it for a formula. Spaces and quotes before the formula do not save it:

@@ -110,6 +110,26 @@ func TestDefuse(t *testing.T) {
 }
 
 // Whatever text comes, wherever a spreadsheet splits it, no cell is a formula.
+// Cells are those that encoding/csv writes of text that was defused.
+func TestCSVCells(t *testing.T) {
+	for _, start := range append([]string{"", "a", " ", "-", "+", "=", "@", `\`, ";", `"`, ",", "'", "\t", "\n", "\u3000", "\u00a0", "＝", "é", "漢", "\xff"}, awkwardText...) {
+		for _, end := range []string{"", "a", ".", ";=1", `; "-1`, `"`, `""`, ",", " ", "é", "\r\n"} {
+			for _, text := range []string{start + end, start + "word" + end} {
+				var want bytes.Buffer
+				w := csv.NewWriter(&want)
+				w.UseCRLF = true
+				if err := w.Write([]string{defuse(shown(text)), ""}); err != nil {
+					t.Fatal(err)
+				}
+				w.Flush()
+				if got := string(appendCell(nil, text)) + ",\r\n"; got != want.String() {
+					t.Errorf("%q became %q, not %q", text, got, want.String())
+				}
+			}
+		}
+	}
+}
+
 func TestCSVHasNoFormulas(t *testing.T) {
 	attacks := []string{
 		"=cmd|' /C calc'!A0", "+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "\r\n=1", " =1", "\u00a0=1", "\u200b=1", "\ufeff=1", "\x00=1",

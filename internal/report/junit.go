@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -53,12 +54,13 @@ type junitSuite struct {
 	text                    spilled
 	tests, failures, errors int
 	skipped                 int
-	open                    *junitCase // takes further findings
+	open                    junitCase // takes further findings, if it is open
 }
 
 // junitCase collects what was found in one place.
 type junitCase struct {
-	place           string
+	open            bool
+	place           resource
 	worst           finding.Severity // of the findings that fail
 	failing, unsure junitLines
 	excused         junitLines // waived, or known since the baseline
@@ -66,9 +68,9 @@ type junitCase struct {
 
 // junitLines are findings or gaps of one kind in one place.
 type junitLines struct {
-	text        strings.Builder
+	text        []byte // XML
 	total       int
-	first       string // its message
+	first       string // what it says
 	code        string // of the first gap
 	remediation string // that was written last
 }
@@ -103,7 +105,7 @@ func (h *junit) Finding(f finding.Finding) error {
 		suite = &junitSuite{name: shown(f.Rule), rule: finding.Rule{ID: f.Rule, Severity: f.Severity}}
 		h.rules[f.Rule] = suite
 	}
-	c, err := h.caseAt(suite, junitPlace(f.Account, f.Region, f.Repository))
+	c, err := h.caseAt(suite, resourceOf(&f))
 	if err != nil {
 		return err
 	}
@@ -114,66 +116,78 @@ func (h *junit) Finding(f finding.Finding) error {
 	case f.Status == finding.Fail:
 		lines, c.worst = &c.failing, max(c.worst, f.Severity)
 	}
-	lines.add(message, func() string { return junitLine(&f) }, f.Remediation)
+	if lines.hasRoom(message) {
+		lines.remedy(f.Remediation)
+		lines.text = append(appendJunitLine(lines.text, &f), '\n')
+	}
 	return nil
 }
 
-// junitLine is all that there is to say of a finding.
-func junitLine(f *finding.Finding) string {
-	line := f.Severity.String() + ", " + cmp.Or(qualifiers(f), string(f.Status)) + ": " + f.Message + junitImage(f.Digest, f.Tag)
+// appendJunitLine appends all that there is to say of a finding.
+func appendJunitLine(dst []byte, f *finding.Finding) []byte {
+	dst = append(append(dst, f.Severity.String()...), ", "...)
+	dst = appendXML(dst, cmp.Or(qualifiers(f), string(f.Status)))
+	dst = appendXML(append(dst, ": "...), f.Message)
+	dst = appendJunitImage(dst, f.Digest, f.Tag)
 	if why := excuse(f); why != "" {
-		line += ". Reason: " + why
+		dst = appendXML(append(dst, ". Reason: "...), why)
 	}
-	return line + " [" + f.Fingerprint + "]"
+	dst = appendXML(append(dst, " ["...), f.Fingerprint)
+	return append(dst, ']')
 }
 
 func (h *junit) Gap(g snapshot.Gap) error {
 	h.gaps++
-	place := junitPlace(g.Account, g.Region, g.Repository)
-	c, err := h.caseAt(h.coverage, place)
+	c, err := h.caseAt(h.coverage, resourceOfGap(&g))
 	if err != nil {
 		return err
 	}
+	place := junitPlace(g.Account, g.Region, g.Repository)
 	if reason, ok := h.failed[place]; ok {
 		delete(h.failed, place)
-		c.unsure.add(reason, func() string { return "nothing could be read: " + reason }, "")
+		c.unsure.add(reason, "nothing could be read: "+reason)
 	}
 	c.unsure.code = cmp.Or(c.unsure.code, g.Code)
 	message := gapMessage(g)
-	c.unsure.add(message, func() string { return message + junitImage(g.Digest, "") }, "")
+	if c.unsure.hasRoom(message) {
+		c.unsure.text = append(appendJunitImage(appendXML(c.unsure.text, message), g.Digest, ""), '\n')
+	}
 	return nil
 }
 
 // caseAt returns the open case of the suite for this place. What was open for
 // another is complete: findings and gaps come by place.
-func (h *junit) caseAt(suite *junitSuite, place string) (*junitCase, error) {
-	if suite.open != nil && suite.open.place == place {
-		return suite.open, nil
+func (h *junit) caseAt(suite *junitSuite, r resource) (*junitCase, error) {
+	c := &suite.open
+	place := r.registryOrRepository()
+	if c.open && c.place == place {
+		return c, nil
 	}
 	err := h.closeCase(suite)
-	suite.open = &junitCase{place: place}
-	return suite.open, err
+	*c = junitCase{open: true, place: place, failing: c.failing.emptied(), unsure: c.unsure.emptied(), excused: c.excused.emptied()}
+	return c, err
 }
 
 func (h *junit) closeCase(suite *junitSuite) error {
-	c := suite.open
-	if c == nil {
+	c := &suite.open
+	if !c.open {
 		return nil
 	}
-	suite.open = nil
-	body := c.failing.body() + c.unsure.body() + c.excused.body()
+	c.open = false
+	name := junitPlace(c.place.account, c.place.region, c.place.repository)
+	bodies := [][]byte{c.failing.body(), c.unsure.body(), c.excused.body()}
 	switch {
 	case c.failing.total > 0:
-		return h.write(suite, c.place, "failure", c.worst.String(), c.failing.message(), body)
+		return h.write(suite, name, "failure", c.worst.String(), c.failing.message(), bodies...)
 	case c.unsure.total > 0:
-		return h.write(suite, c.place, "error", cmp.Or(c.unsure.code, "unknown"), c.unsure.message(), body)
+		return h.write(suite, name, "error", cmp.Or(c.unsure.code, "unknown"), c.unsure.message(), bodies...)
 	}
-	return h.write(suite, c.place, "skipped", "", c.excused.message(), body)
+	return h.write(suite, name, "skipped", "", c.excused.message(), bodies...)
 }
 
-// write adds a case to the suite. Without an element it passes, and the body is
-// its output.
-func (h *junit) write(suite *junitSuite, name, element, kind, message, body string) error {
+// write adds a case to the suite. Without an element it passes, and the bodies,
+// which are XML, are its output.
+func (h *junit) write(suite *junitSuite, name, element, kind, message string, bodies ...[]byte) error {
 	suite.tests++
 	switch element {
 	case "failure":
@@ -183,24 +197,30 @@ func (h *junit) write(suite *junitSuite, name, element, kind, message, body stri
 	case "skipped":
 		suite.skipped++
 	}
-	add := func(parts ...string) {
-		for _, part := range parts {
-			suite.text.tail = append(suite.text.tail, part...)
-		}
-	}
-	add("    <testcase classname=", junitAttribute("ecraudit."+suite.name), " name=", junitAttribute(suite.name+": "+name))
+	text := append(suite.text.tail, `    <testcase classname="ecraudit.`...)
+	text = appendXMLAttribute(text, suite.name)
+	text = appendXMLAttribute(append(text, `" name="`...), suite.name)
+	text = appendXMLAttribute(append(text, ": "...), name)
+	body := slices.ContainsFunc(bodies, func(b []byte) bool { return len(b) > 0 })
 	switch {
-	case element != "":
-		add(">\n      <", element)
-		if kind != "" {
-			add(" type=", junitAttribute(kind))
-		}
-		add(" message=", junitAttribute(message), ">", body, "</", element, ">\n    </testcase>\n")
-	case body != "":
-		add(">\n      <system-out>", body, "</system-out>\n    </testcase>\n")
+	case element == "" && !body:
+		text = append(text, "\"/>\n"...)
 	default:
-		add("/>\n")
+		closing := cmp.Or(element, "system-out")
+		text = append(append(text, "\">\n      <"...), closing...)
+		if kind != "" {
+			text = append(appendXMLAttribute(append(text, ` type="`...), kind), '"')
+		}
+		if element != "" {
+			text = append(appendXMLAttribute(append(text, ` message="`...), message), '"')
+		}
+		text = append(text, '>')
+		for _, body := range bodies {
+			text = append(text, body...)
+		}
+		text = append(append(append(text, "</"...), closing...), ">\n    </testcase>\n"...)
 	}
+	suite.text.tail = text
 	return h.spill.settle(&suite.text)
 }
 
@@ -249,7 +269,7 @@ func (h *junit) endCoverage(s Summary, reasons []string) error {
 		}
 	}
 	if filtered := filteredStatement(h.run); filtered != "" {
-		if err := h.write(h.coverage, "all findings are shown", "skipped", "", filtered, ""); err != nil {
+		if err := h.write(h.coverage, "all findings are shown", "skipped", "", filtered); err != nil {
 			return err
 		}
 	}
@@ -267,9 +287,9 @@ func (h *junit) endRule(suite *junitSuite, complete bool) error {
 	if err := h.closeCase(suite); err != nil || suite.tests > 0 {
 		return err
 	}
-	note := ""
+	var note []byte
 	if !complete {
-		note = "Nothing was found in what was read, but the audit is NOT complete: see the suite ecraudit.coverage."
+		note = []byte("Nothing was found in what was read, but the audit is NOT complete: see the suite ecraudit.coverage.")
 	}
 	if filtered := filteredStatement(h.run); filtered != "" {
 		return h.write(suite, "no findings", "skipped", "", filtered, note)
@@ -315,28 +335,33 @@ func (h *junit) suite(suite *junitSuite) error {
 // Close removes the temporary file of a run that does not come to its End.
 func (h *junit) Close() error { return h.spill.Close() }
 
-// add appends a line and, where it differs from that of the line before, what
-// to do.
-func (l *junitLines) add(message string, line func() string, remediation string) {
+// hasRoom counts a line that is to come, of which message is the gist, and
+// reports whether there is room for it.
+func (l *junitLines) hasRoom(message string) bool {
 	l.total++
 	if l.total == 1 {
 		l.first = message
 	}
-	if l.total > maxJunitLines {
-		return
-	}
-	if remediation != l.remediation && remediation != "" {
-		l.write("Remediation: ", junitText(remediation), "\n")
-	}
-	l.remediation = remediation
-	l.write(junitText(line()), "\n")
+	return l.total <= maxJunitLines
 }
 
-func (l *junitLines) write(parts ...string) {
-	for _, part := range parts {
-		l.text.WriteString(part)
+// add appends a line.
+func (l *junitLines) add(message, line string) {
+	if l.hasRoom(message) {
+		l.text = append(appendXML(l.text, line), '\n')
 	}
 }
+
+// remedy appends what to do, where it differs from that of the line before.
+func (l *junitLines) remedy(remediation string) {
+	if remediation != l.remediation && remediation != "" {
+		l.text = append(appendXML(append(l.text, "Remediation: "...), remediation), '\n')
+	}
+	l.remediation = remediation
+}
+
+// emptied is no lines, in the memory of these.
+func (l *junitLines) emptied() junitLines { return junitLines{text: l.text[:0]} }
 
 // message sums the lines up.
 func (l *junitLines) message() string {
@@ -347,11 +372,11 @@ func (l *junitLines) message() string {
 }
 
 // body returns the lines as XML text.
-func (l *junitLines) body() string {
+func (l *junitLines) body() []byte {
 	if more := l.total - maxJunitLines; more > 0 {
-		return l.text.String() + "and " + number(more) + " more, which the formats json, ndjson and csv list\n"
+		return append(l.text, "and "+number(more)+" more, which the formats json, ndjson and csv list\n"...)
 	}
-	return l.text.String()
+	return l.text
 }
 
 // junitPlace names a place: "account/region/repository", as far as it goes.
@@ -365,26 +390,47 @@ func junitPlace(account, region, repository string) string {
 	return place
 }
 
-// junitImage names the image that a line is about, if it is about one.
-func junitImage(digest, tag string) string {
-	name := ""
+// appendJunitImage names the image that a line is about, if it is about one.
+func appendJunitImage(dst []byte, digest, tag string) []byte {
 	if digest != "" {
-		name = ", image " + digest
+		dst = appendXML(append(dst, ", image "...), digest)
 	}
 	if tag != "" {
-		name += ", tag " + tag
+		dst = appendXML(append(dst, ", tag "...), tag)
 	}
-	return name
+	return dst
 }
 
-// junitText returns text for XML 1.0, as content of an element. What Printable
+// appendXML appends text for XML 1.0, as content of an element. What Printable
 // leaves is allowed there: no control character, no surrogate, no
 // noncharacter. With > escaped there is no "]]>", which content must not have.
-func junitText(text string) string { return xmlEscaper.Replace(shown(text)) }
-
-// junitAttribute returns text as the quoted value of an attribute.
-func junitAttribute(text string) string {
-	return `"` + strings.ReplaceAll(junitText(text), `"`, "&quot;") + `"`
+func appendXML(dst []byte, text string) []byte {
+	text = shown(text)
+	for {
+		at := strings.IndexAny(text, "&<>")
+		if at < 0 {
+			return append(dst, text...)
+		}
+		dst = append(append(dst, text[:at]...), xmlEscapes[text[at]]...)
+		text = text[at+1:]
+	}
 }
 
-var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+var xmlEscapes = [...]string{'&': "&amp;", '<': "&lt;", '>': "&gt;", '"': "&quot;"}
+
+// appendXMLAttribute appends text as it stands between the quotes of an
+// attribute.
+func appendXMLAttribute(dst []byte, text string) []byte {
+	from := len(dst)
+	dst = appendXML(dst, text)
+	if bytes.IndexByte(dst[from:], '"') < 0 {
+		return dst
+	}
+	return append(dst[:from], bytes.ReplaceAll(dst[from:], []byte{'"'}, []byte(xmlEscapes['"']))...)
+}
+
+// junitText is text as content of an element, and junitAttribute as the quoted
+// value of an attribute.
+func junitText(text string) []byte { return appendXML(nil, text) }
+
+func junitAttribute(text string) string { return `"` + string(appendXMLAttribute(nil, text)) + `"` }

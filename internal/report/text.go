@@ -125,6 +125,15 @@ func (t *typesetter) split(spans []span) {
 	t.text, t.cells = t.text[:0], t.cells[:0]
 	for _, s := range spans {
 		for rest := s.text; rest != ""; {
+			if n := plainCells(rest); n > 0 {
+				begin := len(t.text)
+				t.text = append(t.text, rest[:n]...)
+				for i := range n {
+					t.cells = append(t.cells, cell{int32(begin + i + 1), 1, s.style, asciiKinds[rest[i]]})
+				}
+				rest = rest[n:]
+				continue
+			}
 			size, width := nextCell(rest)
 			t.text = append(t.text, rest[:size]...)
 			t.cells = append(t.cells, cell{int32(len(t.text)), int16(width), s.style, kindOf(rest[:size])})
@@ -133,15 +142,33 @@ func (t *typesetter) split(spans []span) {
 	}
 }
 
+// plainCells is how many of the first bytes are a cell each: ASCII that no mark
+// follows.
+func plainCells(text string) int {
+	n := 0
+	for n < len(text) && text[n] < utf8.RuneSelf {
+		n++
+	}
+	if n < len(text) && n > 0 {
+		n-- // what follows may be a mark on it
+	}
+	return n
+}
+
 func kindOf(cell string) cellKind {
-	switch cell {
-	case " ":
-		return space
-	case "/", "-", "_", ".", ":", ",", ";", "=", "@", "&", "?":
-		return separator
+	if len(cell) == 1 {
+		return asciiKinds[cell[0]]
 	}
 	return inner
 }
+
+var asciiKinds = func() (kinds [utf8.RuneSelf]cellKind) {
+	kinds[' '] = space
+	for _, c := range "/-_.:,;=@&?" {
+		kinds[c] = separator
+	}
+	return kinds
+}()
 
 // breakLine returns where the line that begins at from ends when it has room
 // for so many cells, and where the next one, with room for full, begins.
