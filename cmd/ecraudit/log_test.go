@@ -315,11 +315,11 @@ func TestSummaryLineWithHostileNames(t *testing.T) {
 func TestDocumentedSummary(t *testing.T) {
 	w := fewRules(t, "scan-on-push")
 	there := map[string]bool{}
-	if code := w.run("audit -o before.json" + orgFlags); code != 2 {
-		t.Fatalf("exit code %d", code)
+	if r := w.run("audit -o before.json" + orgFlags); r.code != 2 {
+		t.Fatalf("exit code %d", r.code)
 	}
-	if code := w.run("baseline before.json -o ecraudit.baseline"); code != 0 {
-		t.Fatalf("exit code %d", code)
+	if r := w.run("baseline before.json -o ecraudit.baseline"); r.code != 0 {
+		t.Fatalf("exit code %d", r.code)
 	}
 	for _, line := range []string{"audit --baseline ecraudit.baseline -o report.json" + orgFlags, "plan -o plan.json" + orgFlags, "apply plan.json --only scan-on-push --yes" + fixFlagsOfDemo} {
 		for key := range w.summaryOf(w.answer(line, "")) {

@@ -197,7 +197,8 @@ func (h *junit) write(suite *junitSuite, name, element, kind, message string, bo
 	case "skipped":
 		suite.skipped++
 	}
-	text := append(suite.text.tail, `    <testcase classname="ecraudit.`...)
+	text := suite.text.tail
+	text = append(text, `    <testcase classname="ecraudit.`...)
 	text = appendXMLAttribute(text, suite.name)
 	text = appendXMLAttribute(append(text, `" name="`...), suite.name)
 	text = appendXMLAttribute(append(text, ": "...), name)
