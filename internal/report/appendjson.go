@@ -12,7 +12,7 @@ import (
 )
 
 // What every finding becomes in a JSON format is appended by hand: there may be
-// a hundred thousand findings and a dozen formats, and encoding/json takes five
+// a hundred thousand findings and a dozen formats, and encoding/json takes three
 // times as long. The bytes are those that an [encoder] makes of the same value;
 // tests compare the two.
 

@@ -295,7 +295,7 @@ func (h *gitlabSecurity) openMessages() error {
 			return err
 		}
 	}
-	leftOut, err := h.worst.write(&h.list, "    ")
+	leftOut, err := h.worst.write(&h.list, "    ", nil)
 	if err != nil {
 		return err
 	}
@@ -307,7 +307,7 @@ func (h *gitlabSecurity) openMessages() error {
 		}
 	}
 	if leftOut > 0 {
-		if err := h.message("warn", leftOutStatement(leftOut, "GitLab", h.worst.limit)); err != nil {
+		if err := h.message("warn", leftOutStatement(leftOut, "GitLab", "more than "+number(h.worst.limit)+" results")); err != nil {
 			return err
 		}
 	}

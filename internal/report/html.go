@@ -131,7 +131,7 @@ func (h *htmlHandler) openGaps() error {
 	}
 	h.block("findings")
 	for _, order := range []*worst{&h.open, &h.excused} {
-		leftOut, err := order.write(&h.list, "")
+		leftOut, err := order.write(&h.list, "", nil)
 		if err != nil {
 			return err
 		}

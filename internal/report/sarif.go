@@ -26,8 +26,9 @@ const (
 	sarifMaxResults   = 25_000
 	sarifShownResults = 5_000
 	sarifMaxTags      = 20
-	sarifMaxName      = 255  // characters
-	sarifMaxText      = 1024 // characters, of a rule's descriptions
+	sarifMaxFile      = 10_000_000 // bytes, compressed with gzip
+	sarifMaxName      = 255        // characters
+	sarifMaxText      = 1024       // characters, of a rule's descriptions
 )
 
 // sarif writes SARIF 2.1.0
@@ -44,9 +45,16 @@ const (
 // What is waived is suppressed. GitHub reads no suppressions
 // (https://github.com/github/codeql-action/issues/1230), so that the message
 // says it, too.
+//
+// GitHub refuses a file that is too large when compressed. How large it is
+// becomes known while it is written; where it comes near the limit the mildest
+// results are left out, and it is said how many.
 type sarif struct {
 	list
 	stage  stage
+	size   *compressedSize
+	room   int64 // bytes, compressed, of a file that GitHub takes
+	gaps   int   // left out for want of it
 	run    Run
 	unread unread
 	rules  map[string]int // the index of each
@@ -55,7 +63,8 @@ type sarif struct {
 }
 
 func newSARIF(w io.Writer) *sarif {
-	return &sarif{list: newList(w), worst: worst{limit: sarifMaxResults}, rules: make(map[string]int)}
+	size := &compressedSize{to: placed{w}}
+	return &sarif{list: newList(size), size: size, room: sarifMaxFile, worst: worst{limit: sarifMaxResults}, rules: make(map[string]int)}
 }
 
 // sarifLevels are the levels of failing results and of rules, by severity.
@@ -256,6 +265,8 @@ func (h *sarif) member(name string, v any) error {
 // compared: https://semver.org.
 var semanticVersion = regexp.MustCompile(`^\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?$`)
 
+// newSARIFRule describes a rule. Its short description is the title of alerts on
+// GitHub, where what should be would read as if it were.
 func newSARIFRule(r finding.Rule) sarifRule {
 	id := r.ID
 	title := cmp.Or(strings.TrimSpace(shown(r.Title)), shown(id), "rule without a name")
@@ -263,7 +274,7 @@ func newSARIFRule(r finding.Rule) sarifRule {
 	rule := sarifRule{
 		ID:               id,
 		Name:             pascalCase(id),
-		ShortDescription: sarifMessage{Text: shortened(withoutLinks(title), sarifMaxText)},
+		ShortDescription: sarifMessage{Text: shortened("Expected: "+withoutLinks(title), sarifMaxText)},
 		FullDescription:  sarifMessage{Text: shortened(withoutLinks(description), sarifMaxText)},
 		Help:             sarifHelp(r, description),
 		Configuration:    map[string]any{"level": sarifLevels[r.Severity]},
@@ -501,6 +512,10 @@ func (h *sarif) Gap(g snapshot.Gap) error {
 	if err := h.openNotifications(); err != nil {
 		return err
 	}
+	if h.full(sarifRoomOfGaps) {
+		h.gaps++
+		return nil
+	}
 	return h.notify(sarifNotification{
 		Descriptor: sarifReference{"not-read"},
 		Level:      "error",
@@ -569,7 +584,11 @@ func (h *sarif) notifyOfRun() error {
 // notifyOfLimits says what is not here, or will not be seen.
 func (h *sarif) notifyOfLimits(written, leftOut int) error {
 	if leftOut > 0 {
-		text := leftOutStatement(leftOut, "GitHub", h.worst.limit)
+		refused := "more than " + number(h.worst.limit) + " results"
+		if written < h.worst.limit {
+			refused = "files over 10 MB compressed"
+		}
+		text := leftOutStatement(leftOut, "GitHub", refused)
 		if err := h.notify(sarifNotification{Descriptor: sarifReference{"left-out"}, Level: "warning", Message: sarifMessage{Text: text}}); err != nil {
 			return err
 		}
@@ -595,7 +614,7 @@ func (h *sarif) writeResults() (written, leftOut int, err error) {
 			return 0, 0, err
 		}
 	}
-	leftOut, err = h.worst.write(&h.list, indent)
+	leftOut, err = h.worst.write(&h.list, indent, func() bool { return h.full(sarifRoomOfResults) })
 	written = h.items
 	h.end("      ")
 	return written, leftOut, err
@@ -619,10 +638,27 @@ func (h *sarif) resultOfRun(check, level, text string) sarifResult {
 	return r
 }
 
+// The shares of a file that GitHub takes, in percent, at which no more results
+// and no more gaps are written. They leave room for what follows, and for the
+// error of the estimate: what waits to be compressed is not counted yet.
+const (
+	sarifRoomOfResults = 85
+	sarifRoomOfGaps    = 95
+)
+
+// full reports whether the file has come to so many percent of its room.
+func (h *sarif) full(percent int64) bool { return h.size.compressed >= h.room*percent/100 }
+
 func (h *sarif) End(s Summary) error {
 	h.unread.end(s)
 	if err := h.openNotifications(); err != nil {
 		return err
+	}
+	if h.gaps > 0 {
+		text := count(h.gaps, "gap is", "gaps are") + " left out: GitHub refuses files over 10 MB compressed. The json format has all."
+		if err := h.notify(sarifNotification{Descriptor: sarifReference{"left-out"}, Level: "warning", Message: sarifMessage{Text: text}}); err != nil {
+			return err
+		}
 	}
 	h.stage = stageDone
 	h.end("          ")

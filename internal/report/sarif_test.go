@@ -2,11 +2,14 @@ package report
 
 import (
 	"bytes"
+	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"math/rand/v2"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -19,6 +22,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 // sarifSchema is the schema of OASIS for SARIF 2.1.0. The module go-sarif
@@ -267,5 +271,74 @@ func TestAlertsKeepTheirIdentity(t *testing.T) {
 	}
 	if diff := cmp.Diff(identity(before), identity(after)); diff != "" {
 		t.Errorf("identity (-before +after):\n%s", diff)
+	}
+}
+
+// GitHub refuses what is too large when compressed: the mildest results and the
+// last gaps give way, and are counted.
+func TestSARIFFitsWhenCompressed(t *testing.T) {
+	const room = 2_000_000
+	noise := rand.NewChaCha8([32]byte{})
+	incompressible := func(n int) string {
+		text := make([]byte, n)
+		_, _ = noise.Read(text)
+		return base64.StdEncoding.EncodeToString(text)
+	}
+	s := script{run: newRun()}
+	const findings, gaps = 6_000, 3_000
+	for i := range findings {
+		f := s.found("111122223333/eu-west-1/team/api", "encryption", incompressible(600))
+		f.Severity = finding.Severity(i % 5)
+	}
+	for range gaps {
+		s.gaps = append(s.gaps, snapshot.Gap{Code: incompressible(600)})
+	}
+	for name, s := range map[string]script{"findings": {run: s.run, findings: s.findings}, "gaps": {run: s.run, gaps: s.gaps}, "both": s} {
+		var out, compressed bytes.Buffer
+		h := newSARIF(&out)
+		h.room = room
+		if err := s.play(h); err != nil {
+			t.Fatal(err)
+		}
+		w := gzip.NewWriter(&compressed)
+		if _, err := w.Write(out.Bytes()); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if n := compressed.Len(); n > room || n < room*8/10 {
+			t.Errorf("%s: %d bytes compressed where there is room for %d", name, n, room)
+		}
+		run := readSARIF(t, out.Bytes()).Runs[0]
+		results := len(run.Results)
+		for _, r := range run.Results {
+			if r.RuleID == incompleteCheck {
+				results--
+			} else if r.Properties.Severity == "info" {
+				t.Errorf("%s: a mild result is there, where worse ones were left out", name)
+				break
+			}
+		}
+		notRead := 0
+		for _, n := range run.Invocations[0].ToolExecutionNotifications {
+			if n.Properties != nil {
+				notRead++
+			}
+		}
+		for _, statement := range []string{
+			count(len(s.findings)-results, "finding is", "findings are") + " left out, the least severe: GitHub refuses files over 10 MB compressed.",
+			count(len(s.gaps)-notRead, "gap is", "gaps are") + " left out: GitHub refuses files over 10 MB compressed.",
+		} {
+			if said := strings.Contains(out.String(), statement); said == strings.HasPrefix(statement, "0 ") {
+				t.Errorf("%s: %q is said: %v", name, statement, said)
+			}
+		}
+		if err := check(t, sarifSchema(t), out.Bytes()); err != nil {
+			t.Error(err)
+		}
+	}
+	if out := string(written(t, "sarif", long(6_000), Options{})); strings.Contains(out, "10 MB") {
+		t.Error("something is left out that would fit")
 	}
 }

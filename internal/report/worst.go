@@ -59,8 +59,9 @@ func (o *worst) settle(text *spilled) error { return o.spill.settle(text) }
 
 // write writes as elements of a list as many results as make the list as long
 // as the limit, and returns how many are left out.
-func (o *worst) write(l *list, indent string) (leftOut int, err error) {
-	lines := elements{list: l, indent: indent, room: o.limit - l.items}
+// It stops early where full, if there is one, says so before a result.
+func (o *worst) write(l *list, indent string, full func() bool) (leftOut int, err error) {
+	lines := elements{list: l, indent: indent, room: o.limit - l.items, full: full}
 	all := l.items
 	for i := range o.sections {
 		s := &o.sections[i]
@@ -81,13 +82,18 @@ type elements struct {
 	list   *list
 	indent string
 	room   int
-	within bool // a line that goes on
+	full   func() bool // whether there is no room, whatever room says; may be nil
+	within bool        // a line that goes on
 }
 
 func (e *elements) Write(b []byte) (int, error) {
 	n := len(b)
 	for len(b) > 0 && e.room > 0 {
 		if !e.within {
+			if e.full != nil && e.full() {
+				e.room = 0
+				break
+			}
 			e.list.separate(e.indent)
 			e.within = true
 		}
@@ -104,8 +110,7 @@ func (e *elements) Write(b []byte) (int, error) {
 	return n, e.list.out.err()
 }
 
-// leftOutStatement says that results are left out.
-func leftOutStatement(n int, service string, limit int) string {
-	return count(n, "finding is", "findings are") + " left out, the least severe: " + service + " refuses more than " +
-		number(limit) + " results. The json format has all."
+// leftOutStatement says that results are left out, and what the service refuses.
+func leftOutStatement(n int, service, refused string) string {
+	return count(n, "finding is", "findings are") + " left out, the least severe: " + service + " refuses " + refused + ". The json format has all."
 }
