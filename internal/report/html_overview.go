@@ -23,6 +23,7 @@ const (
 
 // htmlContent is what the template of a report shows.
 type htmlContent struct {
+	Links          []htmlLink
 	Headline, Tone string // the outcome, and how it looks: fail, unknown, none or clean
 	Banners        []htmlBanner
 	Audited        string
@@ -38,6 +39,13 @@ type htmlContent struct {
 	Repositories   []htmlRepository
 	Coverage       htmlCoverage
 	Listed         int
+}
+
+// htmlLink is a link at the top of a page to one of its views.
+type htmlLink struct {
+	Address, View, Text string
+	Count               int
+	Alarm               bool
 }
 
 type htmlBanner struct{ Tone, Title, Text, Link, LinkText string }
@@ -129,6 +137,12 @@ func (h *htmlHandler) content(u *unread) (string, error) {
 	c.Rules, c.Silent = h.ruleTable()
 	c.Repositories = h.worstRepositories()
 	c.Coverage = h.coverageTable(u)
+	c.Links = []htmlLink{
+		{View: "overview", Text: "Overview"},
+		{Address: "findings", View: "findings", Text: "Findings", Count: s.Findings},
+		{Address: "repos", View: "repos", Text: "Repositories"},
+		{Address: "coverage", View: "coverage", Text: "Coverage", Count: c.Coverage.TotalGaps, Alarm: true},
+	}
 	var b bytes.Buffer
 	if err := htmlTemplates().ExecuteTemplate(&b, "report.tmpl", &c); err != nil {
 		return "", fmt.Errorf("laying out the report: %w", err)

@@ -82,7 +82,9 @@ function arrive(event) {
   const focus = route(address);
   const isTarget = /^#\/(finding|coverage|accounts|rules)\b(?!s)/.test(address);
   if (!isTarget) scrollTo({ top: first ? 0 : places.get(address) ?? 0, behavior: "instant" });
-  if (!first || isTarget) focus?.focus({ preventScroll: true });
+  if ((first && !isTarget) || !focus) return;
+  if (focus.tabIndex < 0) focus.tabIndex = -1; // so that it can be given the focus
+  focus.focus({ preventScroll: true });
 }
 
 history.scrollRestoration = "manual";

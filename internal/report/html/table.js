@@ -119,7 +119,7 @@ const table = (() => {
     fillControls();
     layOut();
     const text = isFiltered(state) ? `${number(shownFindings.length)} of ${number(findings.length)} findings` : count(findings.length, "finding", "findings");
-    total.textContent = text;
+    total.textContent = report.left_out > 0 ? `${text}, of ${number(report.summary.findings)} in the audit` : text;
     announce(text);
   }
 
