@@ -8,6 +8,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	// Where the system has no certificates of authorities, as in an image with
+	// nothing but this program, those of Mozilla that it was built with hold.
+	_ "golang.org/x/crypto/x509roots/fallback"
 	"golang.org/x/term"
 )
 
