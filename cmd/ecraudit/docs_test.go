@@ -171,7 +171,7 @@ func (w *world) follow(line string) (r result, ours bool) {
 	for len(args) > 0 && regexp.MustCompile(`^[A-Z_]+=`).MatchString(args[0]) {
 		variables, args = append(variables, args[0]), args[1:]
 	}
-	if len(args) > 2 && args[0] == "go" && args[1] == "run" {
+	if len(args) > 2 && args[0] == "go" && args[1] == "run" && args[2] == "./cmd/ecraudit" {
 		args = append([]string{"ecraudit"}, args[3:]...)
 	}
 	if len(args) == 0 || args[0] != "ecraudit" {
