@@ -74,8 +74,9 @@ type visit struct {
 	opened bool
 }
 
-// visitPage opens a page that is written to a file of its own.
-func visitPage(t testing.TB, body []byte, width, height int64) *visit {
+// visitPage opens a page that is written to a file of its own, in a window of a
+// desk.
+func visitPage(t testing.TB, body []byte) *visit {
 	t.Helper()
 	browser, err := startBrowser()
 	if errors.Is(err, exec.ErrNotFound) || err != nil && browser == nil {
@@ -95,7 +96,7 @@ func visitPage(t testing.TB, body []byte, width, height int64) *visit {
 	tab, closeTab := chromedp.NewContext(browser, chromedp.WithListener(v.notice))
 	t.Cleanup(closeTab)
 	v.ctx = tab
-	v.do(chromedp.EmulateViewport(width, height))
+	v.do(chromedp.EmulateViewport(1440, 900))
 	return v
 }
 

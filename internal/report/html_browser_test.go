@@ -23,7 +23,7 @@ var windows = [][2]int64{{360, 740}, {768, 1024}, {1440, 900}}
 
 func visitScript(t testing.TB, s script) *visit {
 	t.Helper()
-	return visitPage(t, written(t, "html", s, Options{}), 1440, 900)
+	return visitPage(t, written(t, "html", s, Options{}))
 }
 
 // pagesOf are addresses within a report that between them show everything.
@@ -566,7 +566,7 @@ func TestHTMLCutShort(t *testing.T) {
 	page := written(t, "html", detailed(), Options{})
 	overview := bytes.Index(page, []byte("<main"))
 	for name, end := range map[string]int{"in the data": overview / 2, "in the overview": overview + 5000, "before the footer": bytes.Index(page, []byte("<footer"))} {
-		v := visitPage(t, page[:end], 1440, 900)
+		v := visitPage(t, page[:end])
 		v.open("")
 		if !strings.Contains(v.text("body"), "cut short") {
 			t.Errorf("cut %s, the page does not say so:\n%s", name, v.text("body"))

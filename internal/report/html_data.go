@@ -85,8 +85,9 @@ func (r *htmlRows) encode(f *finding.Finding) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("finding %s of rule %s: %w", f.Fingerprint, Printable(f.Rule), err)
 	}
-	r.row = append(row, '}')
-	return r.row, nil
+	row = append(row, '}')
+	r.row = row
+	return row, nil
 }
 
 // judged appends what identifies a finding and how bad it is.

@@ -164,3 +164,4 @@ addEventListener("afterprint", () => {
 });
 
 arrive();
+setTimeout(prepareSearch, 200, 0);
