@@ -30,7 +30,7 @@ func TestSeveralOutputs(t *testing.T) {
 		t.Fatalf("exit code %d: %s", r.code, r.err)
 	}
 	const audit = "audit --snapshot org.snapshot"
-	line := audit + " -o report.json -o report.ndjson -o -"
+	line := audit + " --details -o report.json -o report.ndjson -o -"
 	for _, format := range report.Formats() {
 		line += " -o " + format + "=of." + format
 	}
@@ -39,7 +39,11 @@ func TestSeveralOutputs(t *testing.T) {
 		t.Fatalf("exit code %d: %s", r.code, r.err)
 	}
 	for _, format := range report.Formats() {
-		alone := w.run(audit + " --format " + format)
+		of := audit + " --format " + format
+		if report.CarriesDetails(format) {
+			of += " --details"
+		}
+		alone := w.run(of)
 		if diff := cmp.Diff(alone.out, fileText(t, "of."+format)); diff != "" {
 			t.Errorf("%s differs from that of a run of its own:\n%s", format, diff)
 		}

@@ -31,8 +31,7 @@ type htmlHandler struct {
 	gist
 	stage        stage
 	rows         *htmlRows
-	open         worst // findings that nobody is excused for
-	excused      worst // those that come last
+	worst        worst
 	scoring      *scoring
 	repositories worstRepositories
 	details      htmlDetails
@@ -53,8 +52,7 @@ type htmlFacts struct {
 
 func newHTML(w io.Writer) *htmlHandler {
 	h := &htmlHandler{
-		htmlPage: htmlPage{list: newList(w)}, repositories: worstRepositories{limit: htmlMaxDetails},
-		open: worst{limit: htmlMaxFindings}, excused: worst{limit: htmlMaxFindings},
+		htmlPage: htmlPage{list: newList(w)}, repositories: worstRepositories{limit: htmlMaxDetails}, worst: worst{limit: htmlMaxFindings},
 	}
 	h.load(htmlScripts)
 	return h
@@ -95,11 +93,7 @@ func (h *htmlHandler) Finding(f finding.Finding) error {
 	}
 	h.scoring.add(&f)
 	h.repositories.add(&f)
-	order := &h.open
-	if f.Status == finding.Waived {
-		order = &h.excused
-	}
-	text := order.room(&f)
+	text := h.worst.room(&f)
 	if text == nil {
 		return nil
 	}
@@ -108,7 +102,7 @@ func (h *htmlHandler) Finding(f finding.Finding) error {
 		return err
 	}
 	text.tail = append(append(text.tail, row...), '\n')
-	return order.settle(text)
+	return h.worst.settle(text)
 }
 
 func (h *htmlHandler) Gap(g snapshot.Gap) error {
@@ -130,12 +124,8 @@ func (h *htmlHandler) openGaps() error {
 		return err
 	}
 	h.block("findings")
-	for _, order := range []*worst{&h.open, &h.excused} {
-		leftOut, err := order.write(&h.list, "", nil)
-		if err != nil {
-			return err
-		}
-		h.facts.LeftOut += leftOut
+	if h.facts.LeftOut, err = h.worst.write(&h.list, "", nil); err != nil {
+		return err
 	}
 	h.facts.Listed = h.items
 	h.endBlock()
@@ -194,14 +184,8 @@ func (h *htmlHandler) End(s Summary) error {
 	return h.close(content)
 }
 
-// Close removes the temporary files.
-func (h *htmlHandler) Close() error {
-	err := h.open.Close()
-	if other := h.excused.Close(); err == nil {
-		err = other
-	}
-	return err
-}
+// Close removes the temporary file.
+func (h *htmlHandler) Close() error { return h.worst.Close() }
 
 // htmlDetails chooses the details that a page has room for: those of the
 // repositories with the worst findings, and of others as many as are left.
