@@ -325,6 +325,12 @@ func TestHistoryCommand(t *testing.T) {
 	if rows := strings.Count(fileText(t, "trends.csv"), "\r\n"); rows != 3 {
 		t.Errorf("%d rows", rows)
 	}
+	r = w.run("history reports -o trends.html --limit 3")
+	if page := fileText(t, "trends.html"); r.code != 0 || r.out != "" || strings.Count(page, "<tr><th scope=\"row\">") < 10 || !strings.Contains(page, "2 of 2 runs") || !strings.Contains(page, "notes.txt") {
+		t.Errorf("as HTML: exit code %d: %s", r.code, r.err)
+	} else if same := w.run("history reports --format html --limit 3"); same.out != page {
+		t.Error("on standard output the page is another")
+	}
 	w.write("reports/same.json", fileText(t, "report.json")[:90_000])
 	if r := w.run("history reports"); r.code != 0 || !strings.Contains(r.out, "same.json") {
 		t.Errorf("a damaged copy of a run that is there: exit code %d: %s", r.code, r.out)

@@ -40,6 +40,7 @@ Exit codes:
   3  trends were made, but a report is damaged and not in them`,
 		Example: `  ecraudit history reports
   ecraudit history reports --all --limit 30
+  ecraudit history reports -o trends.html
   ecraudit history reports -o trends.csv -o trends.json
   ecraudit history reports --format csv`,
 		Args: func(command *cobra.Command, args []string) error {

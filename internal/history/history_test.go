@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -223,6 +224,9 @@ func TestStory(t *testing.T) {
 	}
 }
 
+// htmlFixed is what every page has, of which golden files are without.
+var htmlFixed = regexp.MustCompile(`(?s)'sha256-[^']*'|(<style>).*?(</style>)|(<script type="module">).*?(</script>)`)
+
 func TestGolden(t *testing.T) {
 	folder := saved(t, story()...)
 	if err := os.WriteFile(filepath.Join(folder, "README.md"), []byte("no report"), 0o600); err != nil {
@@ -235,9 +239,13 @@ func TestGolden(t *testing.T) {
 		if err := trends.Write(&b, format, report.Options{}); err != nil {
 			t.Fatal(err)
 		}
+		got := b.Bytes()
+		if format == "html" {
+			got = htmlFixed.ReplaceAll(got, []byte("$1$2$3…$4"))
+		}
 		path := filepath.Join("testdata", "story."+format)
 		if *update {
-			if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+			if err := os.WriteFile(path, got, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -245,7 +253,7 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		if diff := cmp.Diff(string(want), string(got)); diff != "" {
 			t.Errorf("%s (-want +got; -update rewrites it):\n%s", path, diff)
 		}
 	}
@@ -486,6 +494,13 @@ func TestFormatsAreHarmless(t *testing.T) {
 					if err != nil || len(rows) != len(runs)+1 || rows[1][1] != "'=1+1.json" {
 						t.Errorf("%s: %d rows, %v, %q", name, len(rows), err, rows[1])
 					}
+				case "html":
+					if strings.Contains(out, "<script>") {
+						t.Errorf("%s: a name became markup", name)
+					}
+					if name == "hostile" && !strings.Contains(out, "&lt;script&gt;") {
+						t.Error("a name is missing")
+					}
 				case "table":
 					for line := range strings.Lines(out) {
 						if w := runewidth.StringWidth(strings.TrimSuffix(line, "\n")); w > 80 {
@@ -494,6 +509,93 @@ func TestFormatsAreHarmless(t *testing.T) {
 					}
 				}
 			}
+		}
+	}
+}
+
+// In the page nothing looks better than it is known to be.
+func TestHTMLIsHonest(t *testing.T) {
+	page := func(edit func(folder string), runs ...*run) string {
+		folder := saved(t, runs...)
+		if edit != nil {
+			edit(folder)
+		}
+		var b bytes.Buffer
+		if err := read(t, folder).Write(&b, "html", report.Options{}); err != nil {
+			t.Fatal(err)
+		}
+		_, body, _ := strings.Cut(b.String(), "<main")
+		banners, _, _ := strings.Cut(b.String(), "<main")
+		_, banners, _ = strings.Cut(banners, "</header>")
+		return banners + body
+	}
+	found := func() *run {
+		r := on(0, platform)
+		r.found("external-push", platform, "web")
+		return r
+	}
+	unknown := on(1, platform)
+	unknown.found("scan-on-push", platform, "web").Status = finding.Unknown
+	other := on(1, platform)
+	other.OrganizationID = "o-other"
+	cut := func(folder string) {
+		if err := os.WriteFile(filepath.Join(folder, "cut.json"), []byte(`{"schema": "ecraudit.report/v1", "run": {`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		page       string
+		has, lacks []string
+	}{
+		"clean":          {page(nil, found(), on(1, platform)), []string{"Nothing is open", `verdict clean`, "2, all complete", "-1<small> failing"}, []string{"NOT"}},
+		"one run":        {page(nil, found()), []string{"1 failing finding is open", "One run makes no trend"}, []string{"<polygon", "since the first run", "NOT"}},
+		"last with gaps": {page(nil, on(0, platform), on(1, platform).gap(platform, "web", snapshot.NeedPolicy)), []string{"Nothing is known to be open", "NOT COMPLETE", "The last run is one of them", `class="incomplete"`, "NOT complete</span>"}, []string{"verdict clean", "Nothing is open"}},
+		"not seen":       {page(nil, found(), on(1, payments)), []string{"1 failing finding is open", "not seen by the last run", `class="seen"`}, []string{"verdict clean"}},
+		"unknown":        {page(nil, found(), unknown), []string{"1 verdict is unknown", "verdict unknown"}, []string{"verdict clean"}},
+		"damaged":        {page(cut, found(), on(1, platform)), []string{"NOT COMPLETE", "1 report could not be used", "cut.json", "damaged", "Nothing is known to be open"}, []string{"verdict clean"}},
+		"organizations":  {page(nil, found(), other), []string{"Several organizations", "o-other"}, nil},
+		"at one moment":  {page(nil, on(1, platform), on(1, payments), on(1, platform, payments)), []string{"3, all complete"}, []string{"NaN", "+Inf"}},
+		"nothing at all": {page(nil, on(0, platform), on(1, platform)), []string{"Nothing is open", "±0"}, []string{"NaN", "+Inf", "<polygon", "Worst repositories", "Open longest"}},
+	} {
+		for _, text := range c.has {
+			if !strings.Contains(c.page, text) {
+				t.Errorf("%s: no %q", name, text)
+			}
+		}
+		for _, text := range c.lacks {
+			if strings.Contains(c.page, text) {
+				t.Errorf("%s: there is %q", name, text)
+			}
+		}
+	}
+}
+
+// Of many runs a column is the sum of some, and every run is in the table.
+func TestHTMLOfManyRuns(t *testing.T) {
+	const runs = 250
+	var all []*run
+	for day := range runs {
+		r := on(day, platform)
+		if day%2 == 0 {
+			r.found("encryption", platform, "web")
+		}
+		all = append(all, r)
+	}
+	trends := read(t, saved(t, all...))
+	d := trends.drawChanges()
+	if len(d.Columns) > shownColumns || d.Of != 3 || !strings.Contains(d.Said, "0 new, 124 reopened and 125 fixed") {
+		t.Errorf("%d columns of %d runs: %s", len(d.Columns), d.Of, d.Said)
+	}
+	c := trends.content()
+	if len(c.Runs) != shownRuns || len(c.Runs)+len(c.EarlierRuns) != runs || c.Runs[0].File != "0249.json" || c.EarlierRuns[len(c.EarlierRuns)-1].File != "0000.json" {
+		t.Errorf("%d and %d runs", len(c.Runs), len(c.EarlierRuns))
+	}
+}
+
+func TestRoundStep(t *testing.T) {
+	for most, want := range map[int]int{1: 1, 5: 1, 6: 2, 11: 5, 26: 10, 108: 50, 1000: 200, 123_456: 50_000} {
+		if got := roundStep(most); got != want {
+			t.Errorf("of %d: %d, not %d", most, got, want)
 		}
 	}
 }

@@ -20,7 +20,7 @@ var schemaJSON []byte
 func SchemaJSON() []byte { return slices.Clone(schemaJSON) }
 
 // Formats are those in which trends can be written, the default first.
-func Formats() []string { return []string{"table", "csv", "json"} }
+func Formats() []string { return []string{"table", "csv", "json", "html"} }
 
 // Write writes the trends in one of the formats. All lists every run in the
 // table.
@@ -30,6 +30,8 @@ func (t *Trends) Write(w io.Writer, format string, o report.Options) error {
 		return t.writeJSON(w)
 	case "csv":
 		return t.writeCSV(w)
+	case "html":
+		return t.writeHTML(w)
 	}
 	return t.writeTable(w, o)
 }
@@ -134,14 +136,8 @@ func (t *Trends) doubts() (doubts []string) {
 	if len(t.Organizations) > 1 {
 		doubts = append(doubts, "The reports are of several organizations: "+strings.Join(t.Organizations, ", ")+".")
 	}
-	incomplete := 0
-	for i := range t.Points {
-		if !t.Points[i].Complete {
-			incomplete++
-		}
-	}
-	if incomplete > 0 {
-		doubts = append(doubts, report.Count(incomplete, "report is", "reports are")+" NOT complete: what was not read stays as it was.")
+	if n := t.incomplete(); n > 0 {
+		doubts = append(doubts, report.Count(n, "report is", "reports are")+" NOT complete: what was not read stays as it was.")
 	}
 	if n := len(t.LeftAside); n > 0 {
 		doubts = append(doubts, report.Count(n, "file was", "files were")+" left aside: see below.")

@@ -220,7 +220,7 @@ var htmlColors = [][2]string{
 // htmlShapes are those that shapes are drawn with, which have to be told from
 // what is behind them.
 var htmlShapes = [][2]string{
-	{"fail-fill", "card"}, {"unknown-fill", "card"}, {"waived-fill", "card"}, {"passed-fill", "card"}, {"own-fill", "card"}, {"inside-fill", "card"},
+	{"fail-fill", "card"}, {"unknown-fill", "card"}, {"waived-fill", "card"}, {"passed-fill", "card"}, {"medium-fill", "card"}, {"own-fill", "card"}, {"inside-fill", "card"},
 	{"trusted-fill", "card"}, {"outside-fill", "card"}, {"public-fill", "card"}, {"edge", "card"}, {"edge", "paper"}, {"accent", "card"}, {"accent", "paper"},
 }
 
