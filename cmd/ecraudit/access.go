@@ -121,7 +121,7 @@ func (f *accessFlags) run(command *cobra.Command, args []string, s streams) erro
 	if err := f.check(command); err != nil {
 		return err
 	}
-	return f.ofRepository(command, args[0], s.out)
+	return f.ofRepository(command, args[0], s)
 }
 
 // accessCase is what one answer is about.
@@ -132,9 +132,9 @@ type accessCase struct {
 }
 
 // ofRepository answers for a repository of AWS or of a snapshot.
-func (f *accessFlags) ofRepository(command *cobra.Command, repository string, out io.Writer) error {
+func (f *accessFlags) ofRepository(command *cobra.Command, repository string, s streams) error {
 	subject := subjectFlags{configFlag: f.configFlag, options: f.options, account: f.account, region: f.region, snapshot: f.snapshot, flags: command.Flags()}
-	one, err := subject.read(command.Context(), repository, []snapshot.Need{snapshot.NeedPolicy, snapshot.NeedRegistryPolicy, snapshot.NeedAccountSettings})
+	one, err := subject.read(command.Context(), repository, []snapshot.Need{snapshot.NeedPolicy, snapshot.NeedRegistryPolicy, snapshot.NeedAccountSettings}, messagesOf(s.err))
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (f *accessFlags) ofRepository(command *cobra.Command, repository string, ou
 		return unreadable("policy", about, gap)
 	}
 	documents, at := accessOf(one.organization, one.registry, r, one.settings)
-	return f.tell(accessCase{about, documents, at}, out)
+	return f.tell(accessCase{about, documents, at}, s.out)
 }
 
 // accessOf is what decides about access to a repository.

@@ -29,6 +29,8 @@ type asker struct {
 	wish   access.Wish
 	config *config.Config
 
+	accounts *config.Accounts
+
 	mu           sync.Mutex
 	organization snapshot.Organization
 	rows         []whereabouts
@@ -36,14 +38,15 @@ type asker struct {
 }
 
 func (a *asker) Begin(o snapshot.Organization) error {
-	a.organization = o
+	a.organization, a.accounts = o, config.NewAccounts(o)
 	return nil
 }
 
 func (*asker) Registry(context.Context, *snapshot.Registry) error { return nil }
 
 func (a *asker) Repository(_ context.Context, reg *snapshot.Registry, r *snapshot.Repository) error {
-	settings := a.config.For(config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags})
+	resource := a.accounts.Repository(r)
+	settings := a.config.For(resource)
 	documents, at := accessOf(a.organization, reg, r, settings)
 	row := whereabouts{Account: r.Account, Region: r.Region, Repository: r.Name}
 	if gap := r.Gap(snapshot.NeedPolicy); gap != nil {
@@ -57,6 +60,9 @@ func (a *asker) Repository(_ context.Context, reg *snapshot.Registry, r *snapsho
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.rows = append(a.rows, row)
+	if why := a.config.Undecided(resource); why != "" {
+		a.unread = append(a.unread, undecidedGap(r, why))
+	}
 	a.unread = append(a.unread, r.Gaps...)
 	return nil
 }
@@ -88,6 +94,7 @@ func (f *accessFlags) ofPrincipal(command *cobra.Command, s streams) error {
 	}
 	asked := &asker{wish: wish, config: c, rows: []whereabouts{}}
 	needs := []snapshot.Need{snapshot.NeedPolicy, snapshot.NeedRegistryPolicy, snapshot.NeedAccountSettings}
+	needs = append(needs, c.Needs()...)
 	if err := f.visit(command.Context(), c, needs, s, asked); err != nil {
 		return err
 	}

@@ -252,10 +252,19 @@ type writer struct {
 	protected func(snapshot.Target, string) *regexp.Regexp
 }
 
-// protectedBy asks a configuration which tags are protected in a repository.
+// protectedBy asks a configuration which tags are protected in a repository. What
+// scopes ask beside its place is not read again; whichever of them hold, what they
+// protect is protected.
 func protectedBy(c *config.Config) func(snapshot.Target, string) *regexp.Regexp {
 	return func(t snapshot.Target, repository string) *regexp.Regexp {
-		return c.For(config.Resource{Account: t.Account, Region: t.Region, Repository: repository}).ProtectedTagsRegexp()
+		unread := map[config.Criterion]string{}
+		for _, criterion := range config.Criteria() {
+			unread[criterion] = "it is not looked up again"
+		}
+		delete(unread, config.ByAccount)
+		delete(unread, config.ByRegion)
+		delete(unread, config.ByRepository)
+		return c.ProtectedWherever(config.Resource{Account: t.Account, Region: t.Region, Repository: repository, Unknown: unread})
 	}
 }
 

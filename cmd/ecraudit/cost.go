@@ -100,9 +100,7 @@ func (f *costFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	needs := cost.By(f.by).Needs()
-	if c.NeedsTags() && !slices.Contains(needs, snapshot.NeedTags) {
-		needs = append(needs, snapshot.NeedTags)
-	}
+	needs = append(needs, c.Needs()...)
 	at := f.moment()
 	sink := &costSink{
 		config: c, unread: newUnread(needs), targets: map[snapshot.Target]bool{},
@@ -147,21 +145,28 @@ func (f *costFlags) moment() time.Time {
 
 // costSink adds up what is collected.
 type costSink struct {
-	config *config.Config
-	tally  *cost.Tally
-	unread *unread
+	config   *config.Config
+	accounts *config.Accounts
+	tally    *cost.Tally
+	unread   *unread
 
 	mu      sync.Mutex
 	targets map[snapshot.Target]bool // that have repositories
 }
 
-func (*costSink) Begin(snapshot.Organization) error { return nil }
+func (k *costSink) Begin(o snapshot.Organization) error {
+	k.accounts = config.NewAccounts(o)
+	return nil
+}
 
 func (*costSink) Registry(context.Context, *snapshot.Registry) error { return nil }
 
 func (k *costSink) Repository(_ context.Context, _ *snapshot.Registry, r *snapshot.Repository) error {
 	k.unread.add(r.Gaps)
-	resource := config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags}
+	resource := k.accounts.Repository(r)
+	if why := k.config.Undecided(resource); why != "" && r.Gap(snapshot.NeedTags) == nil {
+		k.unread.add([]snapshot.Gap{undecidedGap(r, why)})
+	}
 	if err := k.tally.Add(r, k.config.For(resource)); err != nil {
 		k.unread.add([]snapshot.Gap{{Target: r.Target, Repository: r.Name, Need: snapshot.NeedLifecycle, Code: "InvalidPolicy", Message: err.Error()}})
 	}

@@ -56,6 +56,11 @@ func (u *unread) add(gaps []snapshot.Gap) {
 	}
 }
 
+// undecidedGap stands for not knowing which settings hold for a repository.
+func undecidedGap(r *snapshot.Repository, why string) snapshot.Gap {
+	return snapshot.Gap{Target: r.Target, Repository: r.Name, Need: snapshot.NeedRepositories, Code: "Undecided", Message: why}
+}
+
 func compareGaps(a, b snapshot.Gap) int {
 	return cmp.Or(a.Target.Compare(b.Target), strings.Compare(a.Repository, b.Repository), strings.Compare(a.Digest, b.Digest),
 		cmp.Compare(a.Need, b.Need), strings.Compare(a.Operation, b.Operation), strings.Compare(a.Code, b.Code), strings.Compare(a.Message, b.Message))

@@ -200,11 +200,21 @@ func TestDetailsOfWhatWasNotRead(t *testing.T) {
 				return d.Tags == nil && d.Access == nil && d.Images == nil && d.Cost == nil && d.Lifecycle != nil && d.Lifecycle.Timeline != nil
 			},
 		},
+		"organizations:ListTagsForResource": {
+			config: "scopes:\n  - match: {account_tags: {stage: prod}}\n    settings: {trusted_accounts: {\"999988887777\": partner}}\n",
+			absent: func(d report.Detail) bool {
+				return d.Access == nil && d.Images == nil && d.Cost == nil && d.Lifecycle != nil && d.Lifecycle.Timeline != nil
+			},
+		},
 	} {
 		t.Run(operation, func(t *testing.T) {
 			w := demoWorld(t)
 			w.write("ecraudit.yaml", c.config)
-			w.server.Faults().Add(awssim.Fault{Kind: awssim.Denied, Account: awssim.DemoPayments, Operation: operation})
+			fault := awssim.Fault{Kind: awssim.Denied, Account: awssim.DemoPayments, Operation: operation}
+			if strings.HasPrefix(operation, "organizations:") {
+				fault.Account = "" // it is asked of the organization
+			}
+			w.server.Faults().Add(fault)
 			d, there := w.details("--accounts " + awssim.DemoPayments + " --role-name ecraudit-reader")["payments/multi-arch-vulnerable"]
 			if !there || !c.absent(d) {
 				t.Errorf("the details are %+v", d)

@@ -530,6 +530,7 @@ func TestDocumentedPermissions(t *testing.T) {
 	w := demoWorld(t)
 	needs := slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds())
 	w.needing("everything.rego", needs...)
+	w.write("ecraudit.yaml", "scopes: [{match: {ous: [workloads], account_tags: {stage: prod}}, settings: {immutable: all}}]\n")
 	w.server.ResetCalls()
 	w.run("audit --org --regions all --role-name ecraudit-reader --rules everything.rego")
 	w.run("audit --role-name ecraudit-reader --ou " + w.org.Account(awssim.DemoPlatform).Describe().OU)

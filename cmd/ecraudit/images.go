@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -79,7 +80,7 @@ func (f *imagesFlags) check(command *cobra.Command) error {
 	return nil
 }
 
-func (f *imagesFlags) needs() ([]snapshot.Need, error) {
+func (f *imagesFlags) needs() []snapshot.Need {
 	needs := []snapshot.Need{
 		snapshot.NeedImages, snapshot.NeedImageGraph, snapshot.NeedScanning, snapshot.NeedRegistryScanning, snapshot.NeedAccountSettings,
 	}
@@ -88,23 +89,16 @@ func (f *imagesFlags) needs() ([]snapshot.Need, error) {
 	} else {
 		needs = append(needs, snapshot.NeedReleaseScanFindings)
 	}
-	c, err := f.load()
-	if err == nil && c.NeedsTags() {
-		needs = append(needs, snapshot.NeedTags)
-	}
-	return needs, err
+	return needs
 }
 
 func (f *imagesFlags) run(ctx context.Context, repository string, s streams) error {
-	needs, err := f.needs()
+	needs := f.needs()
+	found, err := f.read(ctx, repository, needs, messagesOf(s.err))
 	if err != nil {
 		return err
 	}
-	found, err := f.read(ctx, repository, needs)
-	if err != nil {
-		return err
-	}
-	missing := newUnread(append(needs, snapshot.NeedScanFindings)) // as a gap of a single image is called
+	missing := newUnread(slices.Concat(needs, found.config.Needs(), []snapshot.Need{snapshot.NeedScanFindings})) // as a gap of a single image is called
 	missing.add(found.registry.Gaps)
 	missing.add(found.repository.Gaps)
 	view := newImagesView(found, missing.sorted())

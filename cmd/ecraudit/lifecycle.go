@@ -88,7 +88,7 @@ type lifecycleCase struct {
 }
 
 // read collects the repository, and its policy unless a file holds one.
-func (f *policyFlags) read(ctx context.Context, repository string, stdin io.Reader) (*lifecycleCase, error) {
+func (f *policyFlags) read(ctx context.Context, repository string, stdin io.Reader, m *messages) (*lifecycleCase, error) {
 	if f.activeDays < 0 {
 		return nil, fmt.Errorf("--active-days %d: use a number of days from 1", f.activeDays)
 	}
@@ -100,11 +100,7 @@ func (f *policyFlags) read(ctx context.Context, repository string, stdin io.Read
 		}
 		c.policy, c.from = policy, f.policy
 	}
-	needs, err := f.needs()
-	if err != nil {
-		return nil, err
-	}
-	one, err := f.subjectFlags.read(ctx, repository, needs)
+	one, err := f.subjectFlags.read(ctx, repository, f.needs(), m)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +110,7 @@ func (f *policyFlags) read(ctx context.Context, repository string, stdin io.Read
 // needs are what has to be read. A snapshot without the image graph will do,
 // and without the repository's own policy when another one is looked at: what is
 // then unknown is said.
-func (f *policyFlags) needs() ([]snapshot.Need, error) {
+func (f *policyFlags) needs() []snapshot.Need {
 	needs := []snapshot.Need{snapshot.NeedImages}
 	if f.policy == "" || f.snapshot == "" {
 		needs = append(needs, snapshot.NeedLifecycle)
@@ -122,11 +118,7 @@ func (f *policyFlags) needs() ([]snapshot.Need, error) {
 	if f.snapshot == "" {
 		needs = append(needs, snapshot.NeedImageGraph)
 	}
-	c, err := f.load()
-	if err == nil && c.NeedsTags() {
-		needs = append(needs, snapshot.NeedTags)
-	}
-	return needs, err
+	return needs
 }
 
 // take fills the case with a repository. Without a number of active days that of

@@ -23,7 +23,7 @@ what was meant.`,
   ecraudit lifecycle explain lifecycle/none --snapshot org.snapshot --policy policy.json`,
 		Args: oneRepository,
 		RunE: func(command *cobra.Command, args []string) error {
-			c, err := f.read(command.Context(), args[0], command.InOrStdin())
+			c, err := f.read(command.Context(), args[0], command.InOrStdin(), messagesOf(command.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

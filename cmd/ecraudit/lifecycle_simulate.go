@@ -100,7 +100,7 @@ func (f *simulateFlags) fromRepository(ctx context.Context, command *cobra.Comma
 	if err := oneRepository(command, args); err != nil {
 		return nil, err
 	}
-	return f.read(ctx, args[0], command.InOrStdin())
+	return f.read(ctx, args[0], command.InOrStdin(), messagesOf(command.ErrOrStderr()))
 }
 
 // fromFile takes policy and images from files.

@@ -45,7 +45,7 @@ Exit codes:
 			if err != nil {
 				return err
 			}
-			c, err := f.read(command.Context(), args[0], command.InOrStdin())
+			c, err := f.read(command.Context(), args[0], command.InOrStdin(), messagesOf(command.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

@@ -206,14 +206,14 @@ REPOSITORY:QUARANTINE-TAG, with name, ARN or URI of the repository.
 				return errors.New("--snapshot means nothing with quarantine restore: the image is in AWS")
 			}
 			messagesOf(s.err).summary.beginWriting()
-			subject, err := f.read(command.Context(), m[1], []snapshot.Need{snapshot.NeedImages})
+			subject, err := f.read(command.Context(), m[1], []snapshot.Need{snapshot.NeedImages}, messagesOf(s.err))
 			if err != nil {
 				return err
 			}
 			if gap := subject.gap(snapshot.NeedImages); gap != nil {
 				return fmt.Errorf("the images of %s could not be read: %s: %s", m[1], gap.Code, gap.Message)
 			}
-			w := &writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &targetFlags{options: withDefaults(f.options, subject.config, nil)}}
+			w := &writer{streams: s, writeFlags: &f.writeFlags, targetFlags: &targetFlags{options: withDefaults(f.options, subject.config, nil, &placedSink{})}}
 			journal, err := w.openJournal()
 			if err != nil {
 				return err

@@ -50,8 +50,8 @@ func (s *snapshotFile) engine(c *config.Config, rules *evaluate.Rules) (*evaluat
 	}
 	collected := s.collected()
 	for need := range engine.Needs() {
-		if !collected[need] {
-			return nil, fmt.Errorf("%s was collected without %s, which the active rules need: collect it again with the same --config and --rules, or turn those rules off", s.file.Name(), need)
+		if need != snapshot.NeedAccounts && !collected[need] { // what is known of the accounts is in every snapshot
+			return nil, fmt.Errorf("%s was collected without %s, which the active rules and scopes need: collect it again with the same --config and --rules, or turn those rules off", s.file.Name(), need)
 		}
 	}
 	return engine, nil

@@ -74,7 +74,23 @@ func (s *subject) gap(n snapshot.Need) *snapshot.Gap {
 // read finds the repository, which may be given by name, ARN or URI, and reads
 // the documents that are needed. A document that could not be read is a gap of
 // the subject, not an error.
-func (f *subjectFlags) read(ctx context.Context, repository string, needs []snapshot.Need) (*subject, error) {
+//
+// Where it is not known which settings hold, that is said.
+func (f *subjectFlags) read(ctx context.Context, repository string, needs []snapshot.Need, m *messages) (*subject, error) {
+	one, err := f.find(ctx, repository, needs)
+	if err != nil {
+		return nil, err
+	}
+	resource := config.NewAccounts(one.organization).Repository(one.repository)
+	one.settings = one.config.For(resource)
+	if why := one.config.Undecided(resource); why != "" {
+		m.warn(why + "; what is shown may not be what holds")
+	}
+	return one, nil
+}
+
+// find is read without the settings.
+func (f *subjectFlags) find(ctx context.Context, repository string, needs []snapshot.Need) (*subject, error) {
 	c, err := f.load()
 	if err != nil {
 		return nil, err
@@ -83,6 +99,7 @@ func (f *subjectFlags) read(ctx context.Context, repository string, needs []snap
 	if err != nil {
 		return nil, err
 	}
+	needs = append(slices.Clone(needs), c.Needs()...)
 	found := &finder{name: name, account: f.account, region: f.region}
 	clock := time.Now().UTC()
 	if f.snapshot != "" {
@@ -101,8 +118,6 @@ func (f *subjectFlags) read(ctx context.Context, repository string, needs []snap
 		return nil, err
 	}
 	one.clock, one.config = clock, c
-	r := one.repository
-	one.settings = c.For(config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags})
 	return one, nil
 }
 
@@ -151,18 +166,30 @@ func (f *subjectFlags) collect(ctx context.Context, c *config.Config, name strin
 	if f.region != "" {
 		o.Regions = []string{f.region}
 	}
-	return collect.Run(ctx, withDefaults(o, c, needs), sink)
+	placed := &placedSink{Sink: sink}
+	return collect.Run(ctx, withDefaults(o, c, needs, placed), placed)
+}
+
+// placedSink remembers which accounts there are, once that is known.
+type placedSink struct {
+	collect.Sink
+	accounts *config.Accounts
+}
+
+func (p *placedSink) Begin(o snapshot.Organization) error {
+	p.accounts = config.NewAccounts(o)
+	return p.Sink.Begin(o)
 }
 
 // withDefaults completes options for a command that only looks.
-func withDefaults(o collect.Options, c *config.Config, needs []snapshot.Need) collect.Options {
+func withDefaults(o collect.Options, c *config.Config, needs []snapshot.Need, placed *placedSink) collect.Options {
 	o.Needs = snapshot.Needs{}
 	for _, n := range needs {
 		o.Needs[n] = true
 	}
 	o.Organization = configured(c.Organization)
 	o.ReleaseTag = func(r *snapshot.Repository) func(string) bool {
-		return c.For(config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags}).ReleaseTagsRegexp().MatchString
+		return c.For(placed.accounts.Repository(r)).ReleaseTagsRegexp().MatchString
 	}
 	o.Concurrency = cmp.Or(o.Concurrency, awsapi.DefaultConcurrency)
 	o.Patience = cmp.Or(o.Patience, awsapi.DefaultPatience)
@@ -180,7 +207,7 @@ func readSnapshot(ctx context.Context, path string, needs []snapshot.Need, sink 
 	}
 	defer reader.Close()
 	for _, need := range needs {
-		if !slices.Contains(reader.Header.Needs, need) {
+		if need != snapshot.NeedAccounts && !slices.Contains(reader.Header.Needs, need) {
 			return time.Time{}, fmt.Errorf("%s was collected without %s, which this command needs: collect it again with rules that need it, or ask AWS", path, need)
 		}
 	}
@@ -293,5 +320,6 @@ func (f *surveyFlags) visit(ctx context.Context, c *config.Config, needs []snaps
 		_, err := readSnapshot(ctx, f.snapshot, needs, sink)
 		return err
 	}
-	return errors.Join(f.collect(ctx, withDefaults(f.options, c, needs), sink, s.err), ctx.Err())
+	placed := &placedSink{Sink: sink}
+	return errors.Join(f.collect(ctx, withDefaults(f.options, c, needs, placed), placed, s.err), ctx.Err())
 }

@@ -18,6 +18,7 @@ type Account struct {
 	// OU is the id of the organizational unit that holds the account, as [Organization.AddOU] returned it; the root when empty.
 	OU       string
 	JoinedAt time.Time
+	Tags     map[string]string // in AWS Organizations
 	// Standalone takes the account out of the organization, so that Organizations answers AWSOrganizationsNotInUseException.
 	Standalone bool
 	// EnabledRegions are opt-in regions that the account has enabled.

@@ -38,9 +38,9 @@ func Demo() *Organization {
 	fixer := Role{Name: DemoFixRole, Allowed: []string{"ecr:*"}}
 	denied := Role{Name: DemoRole, TrustedPrincipals: []string{"arn:aws:iam::" + DemoLegacy + ":root"}}
 	for _, account := range []Account{
-		{ID: DemoPlatform, Name: "platform", OU: workloads, Roles: []Role{reader, fixer}},
-		{ID: DemoPayments, Name: "payments", OU: workloads, Roles: []Role{reader, fixer}},
-		{ID: DemoProduction, Name: "production", OU: production, Roles: []Role{reader, fixer}},
+		{ID: DemoPlatform, Name: "platform", OU: workloads, Tags: map[string]string{"stage": "shared"}, Roles: []Role{reader, fixer}},
+		{ID: DemoPayments, Name: "payments", OU: workloads, Tags: map[string]string{"stage": "prod"}, Roles: []Role{reader, fixer}},
+		{ID: DemoProduction, Name: "production", OU: production, Tags: map[string]string{"stage": "prod"}, Roles: []Role{reader, fixer}},
 		{ID: DemoLegacy, Name: "legacy", OU: workloads, Roles: []Role{denied}},
 	} {
 		org.AddAccount(account)

@@ -20,6 +20,7 @@ func organizationsOperations() map[string]operation {
 		"DescribeAccount":                  organizationsOperation(true, describeAccount),
 		"DescribeOrganizationalUnit":       organizationsOperation(true, describeOrganizationalUnit),
 		"ListDelegatedAdministrators":      organizationsOperation(true, listDelegatedAdministrators),
+		"ListTagsForResource":              organizationsOperation(true, listAccountTags),
 	}
 }
 
@@ -383,6 +384,40 @@ func listDelegatedAdministrators(c *call, in *delegatesInput) (any, error) {
 		d.DelegationEnabledDate, d.Paths = d.JoinedAt, nil
 		d.Status = cmp.Or(d.Status, d.State)
 		out.Administrators = append(out.Administrators, d)
+	}
+	return out, nil
+}
+
+type taggedInput struct {
+	ResourceID string `json:"ResourceId"`
+	NextToken  string `json:"NextToken"`
+}
+
+// listAccountTags knows accounts only; Organizations also has tags of roots, units and policies.
+func listAccountTags(c *call, in *taggedInput) (any, error) {
+	if err := matches(accountID, "ResourceId", in.ResourceID); err != nil {
+		return nil, err
+	}
+	account := c.org.accounts[in.ResourceID]
+	if account == nil || c.org.standalone[in.ResourceID] {
+		return nil, failure("TargetNotFoundException", "We can't find a root, OU, account, or policy with the TargetId that you specified.")
+	}
+	account.mu.RLock()
+	defer account.mu.RUnlock()
+	page, next, err := pageInput{NextToken: in.NextToken}.orgPage(c, in.ResourceID, sortedKeys(account.about.Tags))
+	if err != nil {
+		return nil, err
+	}
+	type tag struct {
+		Key   string `json:"Key"`
+		Value string `json:"Value"`
+	}
+	out := struct {
+		Tags      []tag  `json:"Tags"`
+		NextToken string `json:"NextToken,omitempty"`
+	}{[]tag{}, next}
+	for _, key := range page {
+		out.Tags = append(out.Tags, tag{key, account.about.Tags[key]})
 	}
 	return out, nil
 }

@@ -94,11 +94,38 @@ func Run(ctx context.Context, o Options, sink Sink) error {
 	if err != nil {
 		return err
 	}
+	if err := directory.acquaint(ctx, &organization, active(plan), o.Needs); err != nil {
+		return err
+	}
+	acquainted(plan, organization, o.Needs)
 	if err := sink.Begin(organization); err != nil {
 		return err
 	}
 	run := &run{Options: o, budget: b, session: session, sink: sink, gate: newGate(inHand * o.Concurrency)}
 	return run.accounts(ctx, plan)
+}
+
+// Organization reads what is known of the organization, and of the selected
+// accounts what the needs ask for, and nothing of ECR.
+func Organization(ctx context.Context, o Options) (snapshot.Organization, error) {
+	if err := o.Selection.check(o.Roles); err != nil {
+		return snapshot.Organization{}, err
+	}
+	b := awsapi.NewBudget(awsapi.Pace{Concurrency: o.Concurrency, Patience: o.Patience, CallTimeout: o.CallTimeout, Log: o.Log, Stats: &o.Stats.Stats})
+	session, err := awsapi.Open(ctx, b, awsapi.Identity{Profile: o.Profile, Roles: o.Roles, Regions: o.Regions})
+	if err != nil {
+		return snapshot.Organization{}, err
+	}
+	directory := newDirectory(session, b)
+	organization, err := directory.organization(ctx, o.Organization)
+	if err != nil {
+		return organization, err
+	}
+	ids, err := o.Selection.ids(ctx, session, directory, organization)
+	if err != nil {
+		return organization, err
+	}
+	return organization, directory.acquaint(ctx, &organization, ids, o.Needs)
 }
 
 // inHand is how many repositories may be in hand for each call at once. A

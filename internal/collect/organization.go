@@ -22,7 +22,11 @@ import (
 type directory struct {
 	client *organizations.Client
 	caller *awsapi.Caller
+	units  sync.Map // id of a unit or root → func() ([]childUnit, error), asked once
 }
+
+// childUnit is an organizational unit right below another.
+type childUnit struct{ id, name string }
 
 func newDirectory(s *awsapi.Session, b *awsapi.Budget) *directory {
 	return &directory{client: organizations.NewFromConfig(s.Config), caller: b.Caller("organization", nil)}
@@ -163,9 +167,9 @@ func (d *directory) below(ctx context.Context, parent string) ([]string, error) 
 			return err
 		})
 		group.Go(func() error {
-			units, err := d.unitsOf(ctx, parent)
+			units, err := d.childrenOf(ctx, parent)
 			for _, unit := range units {
-				walk(unit)
+				walk(unit.id)
 			}
 			return err
 		})
@@ -192,16 +196,23 @@ func (d *directory) accountsOf(ctx context.Context, parent string) (ids []string
 	return ids, err
 }
 
-func (d *directory) unitsOf(ctx context.Context, parent string) (ids []string, err error) {
+// childrenOf are the units right below another or a root. Each is asked once.
+func (d *directory) childrenOf(ctx context.Context, parent string) ([]childUnit, error) {
+	ask := sync.OnceValues(func() ([]childUnit, error) { return d.listUnits(ctx, parent) })
+	known, _ := d.units.LoadOrStore(parent, ask)
+	return known.(func() ([]childUnit, error))()
+}
+
+func (d *directory) listUnits(ctx context.Context, parent string) (units []childUnit, err error) {
 	err = awsapi.EachPage(ctx, d.caller, "organizations:ListOrganizationalUnitsForParent", func(ctx context.Context, token *string) (*string, error) {
 		page, err := d.client.ListOrganizationalUnitsForParent(ctx, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &parent, NextToken: token})
 		if err != nil {
 			return nil, err
 		}
 		for _, unit := range page.OrganizationalUnits {
-			ids = append(ids, aws.ToString(unit.Id))
+			units = append(units, childUnit{aws.ToString(unit.Id), aws.ToString(unit.Name)})
 		}
 		return page.NextToken, nil
 	})
-	return ids, err
+	return units, err
 }

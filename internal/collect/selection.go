@@ -95,6 +95,16 @@ func (s Selection) resolve(ctx context.Context, session *awsapi.Session, d *dire
 	return plan, nil
 }
 
+// active are the ids of the accounts that are entered.
+func active(plan []accountPlan) (ids []string) {
+	for _, account := range plan {
+		if account.Skip == "" {
+			ids = append(ids, account.ID)
+		}
+	}
+	return ids
+}
+
 func (s Selection) ids(ctx context.Context, session *awsapi.Session, d *directory, o snapshot.Organization) ([]string, error) {
 	switch {
 	case s.Organization:

@@ -81,7 +81,9 @@ func (t *reader) result(plan accountPlan, listing *snapshot.Gap) snapshot.Target
 		g := gap(t.Target, "", snapshot.NeedRepositories, "", context.Canceled)
 		listing = &g
 	}
-	if t.gaps.Load() > 0 {
+	result.Gaps = plan.gapsIn(t.Target)
+	t.Stats.Gaps.Add(int64(len(result.Gaps)))
+	if t.gaps.Load() > 0 || len(result.Gaps) > 0 {
 		result.Status = snapshot.StatusPartial
 	}
 	if listing != nil {

@@ -2,15 +2,19 @@
 // registries, which rules hold, and where.
 //
 // A configuration is a base and a list of scopes. The base is [Default] with
-// what the file says on top; a [Scope] changes some settings and rules for the
-// resources that it matches, and later scopes win. [Config.For] answers which
+// what the files say at their top; a [Scope] changes some settings and rules for
+// the resources that it matches, and later scopes win. [Config.For] answers which
 // settings hold for one resource; rules see them as input.config under the
-// same names as in the file.
+// same names as in the file. Where something that a scope asks about is not
+// known, [Config.Undecided] says so, and nothing is guessed.
+//
+// A file can extend others, which are read before it: what comes later wins.
+// [Config.Explain] says of every setting in which line of which file it stands.
 //
 // Loading is strict. A key that is not known, a value that cannot be meant and
 // a key given twice are errors that name file, line and column, and all of
 // them are reported at once: an auditor that overlooks a misspelt demand would
-// report compliance that nobody checked. Only the file is read, never the
+// report compliance that nobody checked. Only files are read, never the
 // environment.
 package config
 
@@ -39,7 +43,16 @@ type Config struct {
 	// Path is where the configuration came from; empty for [Default].
 	Path string
 
-	ruleUses []ruleUse // where rule ids stand in the file, in its order
+	// Files are the paths of all files that were read, in the order in which they
+	// are laid over each other.
+	Files []string
+
+	origins  origins   // of what stands at the top of the files
+	ruleUses []ruleUse // where rule ids stand in the files, in their order
+
+	compiled sync.Once
+	table    []setting
+	asks     [][]ask // of each scope
 
 	mu        sync.RWMutex
 	effective map[string]*Effective // by the set of scopes that hold
@@ -73,6 +86,7 @@ func (s RuleSetting) over(base RuleSetting) RuleSetting {
 // ruleUse is one mention of a rule in the file.
 type ruleUse struct {
 	id           string
+	path         string
 	line, column int
 }
 
@@ -124,6 +138,8 @@ type Settings struct {
 	// that matches a tag counts.
 	Retention []RetentionClass `json:"retention"`
 	Prices    Prices           `json:"prices"`
+	// Fixes are the actions of fixes that may be carried out.
+	Fixes []string `json:"fixes"`
 }
 
 // Ages are in days.
@@ -223,7 +239,10 @@ func Default() *Config {
 			PullThroughCache: PullThroughCache{Upstreams: []string{}},
 			Retention:        []RetentionClass{},
 			Prices:           Prices{Currency: "USD", Standard: 0.10, Archive: 0.10, Regions: map[string]float64{}},
+			Fixes:            fixActions(),
 		},
-		Scopes: []Scope{},
+		Scopes:  []Scope{},
+		Files:   []string{},
+		origins: newOrigins(Place{}),
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -30,7 +31,7 @@ func parse(t testing.TB, text string) *Config {
 
 func equal(t testing.TB, got, want any) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Config{}, Scope{})); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
@@ -95,7 +96,18 @@ const defaultSettings = `{
     "standard": 0.1,
     "archive": 0.1,
     "regions": {}
-  }
+  },
+  "fixes": [
+    "set_policy_statement",
+    "remove_policy_statement",
+    "put_lifecycle_policy",
+    "set_scanning",
+    "set_tag_mutability",
+    "tag_resource",
+    "untag_image",
+    "archive_image",
+    "start_scan"
+  ]
 }`
 
 func TestDefaultSettingsAsRulesSeeThem(t *testing.T) {
@@ -115,7 +127,7 @@ func TestNothingConfiguredIsTheDefault(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := Default()
-			want.Path = "conf/ecraudit.yaml"
+			want.Path, want.Files = "conf/ecraudit.yaml", []string{"conf/ecraudit.yaml"}
 			equal(t, parse(t, text), want)
 		})
 	}
@@ -159,8 +171,19 @@ retention:
   - {name: branches, tags: '^br-(.*)-', exclude: '^br-main-', keep_newest: 3, keep_days: 14}
   - {name: pulls, tags: '^pr-', keep_days: 7}
 prices: {currency: EUR, standard: 0.09, archive: 0.05, regions: {eu-central-1: 0.11}}
+fixes: [start_scan, tag_resource]
 scopes:
-  - match: {accounts: ["1111*"], regions: "eu-*", repositories: ["team/*"], tags: {env: "prod*", tier: [gold, silver]}}
+  - match:
+      accounts: ["1111*"]
+      account_names: "prod-*"
+      ous: [ou-ab12-11111111, Workloads/Prod]
+      account_tags: {stage: prod}
+      regions: "eu-*"
+      repositories: ["team/*"]
+      tags: {env: "prod*", tier: [gold, silver]}
+      encryption: [KMS, KMS_DSSE]
+      created_after: 2026-01-31
+      created_before: 2026-02-01T12:00:00+01:00
     settings:
       lifecycle: {max_days: 7}
       reader_accounts: []
@@ -172,6 +195,7 @@ func TestEveryKey(t *testing.T) {
 	yes, no, low, critical := true, false, finding.Low, finding.Critical
 	want := &Config{
 		Path:         "conf/ecraudit.yaml",
+		Files:        []string{"conf/ecraudit.yaml"},
 		Organization: Organization{ID: "o-a1b2c3d4e5", Accounts: []string{"111122223333", "012345678901"}},
 		Rules: map[string]RuleSetting{
 			"tag-convention": {Enabled: &no},
@@ -204,11 +228,14 @@ func TestEveryKey(t *testing.T) {
 				{Name: "pulls", Tags: "^pr-", KeepDays: 7},
 			},
 			Prices: Prices{Currency: "EUR", Standard: 0.09, Archive: 0.05, Regions: map[string]float64{"eu-central-1": 0.11}},
+			Fixes:  []string{"start_scan", "tag_resource"},
 		},
 		Scopes: []Scope{{
 			Match: Match{
-				Accounts: []string{"1111*"}, Regions: []string{"eu-*"}, Repositories: []string{"team/*"},
-				Tags: map[string][]string{"env": {"prod*"}, "tier": {"gold", "silver"}},
+				Accounts: []string{"1111*"}, AccountNames: []string{"prod-*"}, Units: []string{"ou-ab12-11111111", "Workloads/Prod"},
+				AccountTags: map[string][]string{"stage": {"prod"}}, Regions: []string{"eu-*"}, Repositories: []string{"team/*"},
+				Tags: map[string][]string{"env": {"prod*"}, "tier": {"gold", "silver"}}, Encryption: []string{"KMS", "KMS_DSSE"},
+				CreatedAfter: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), CreatedBefore: time.Date(2026, 2, 1, 11, 0, 0, 0, time.UTC),
 			},
 			Settings: Settings{Lifecycle: Lifecycle{MaxDays: 7}, ReaderAccounts: []string{}},
 			Named:    []string{"lifecycle.max_days", "reader_accounts"},

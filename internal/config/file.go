@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -22,30 +24,53 @@ func matchesAccounts(glob string) bool {
 	return accountGlob.MatchString(glob) && (characters == 12 || stars > 0 && characters < 12)
 }
 
-// config reads the root of a file over the defaults that c holds.
+// config reads the root of a file over what c holds: the defaults, or the files
+// that it extends.
 func (r *reader) config(root *yaml.Node, c *Config) {
+	top := Scope{Everywhere: true, Rules: map[string]RuleSetting{}, origins: newOrigins(r.place(root))}
+	var scopes []Scope
 	fields := []field{
+		{"extends", func(string, *yaml.Node) {}}, // was read before
 		{"organization", func(at string, n *yaml.Node) { r.organization(at, n, &c.Organization) }},
-		{"rules", func(at string, n *yaml.Node) { r.rules(at, n, c.Rules) }},
-		{"rule_paths", func(at string, n *yaml.Node) {
-			if !isNull(r.resolve(n)) {
-				c.RulePaths, _ = r.rulePaths(at, n)
-			}
-		}},
-		{"scopes", func(at string, n *yaml.Node) { c.Scopes = r.scopes(at, n) }},
+		{"rules", func(at string, n *yaml.Node) { r.rules(at, n, &top) }},
+		{"rule_paths", func(at string, n *yaml.Node) { c.addRulePaths(r, at, n) }},
+		{"scopes", func(at string, n *yaml.Node) { scopes = r.scopes(at, n) }},
 	}
-	if root.Kind != yaml.MappingNode && !isNull(root) {
-		r.fail("", root, "found %s: a configuration file is a mapping of keys, such as \"rules:\" or \"scopes:\"", describe(root))
-		return
-	}
-	var named []string
-	r.section("", root, append(fields, r.settingFields(&c.Settings, &named)...), func(key string) string {
+	r.section("", root, append(fields, r.settingFields(&top)...), func(key string) string {
 		if key == "settings" {
 			return "settings stand at the top of the file, without it"
 		}
 		return ""
 	})
-	c.ruleUses = r.uses
+	top.lay(settingTable(), &c.Settings, c.Rules)
+	c.origins.lay(top.origins)
+	if len(c.Scopes) > 0 && len(top.Named)+len(top.Rules) > 0 {
+		c.Scopes = append(c.Scopes, top)
+	}
+	c.Scopes = append(c.Scopes, scopes...)
+	c.ruleUses = append(c.ruleUses, r.uses...)
+}
+
+// addRulePaths adds the rules of a file to those of the files that it extends.
+func (c *Config) addRulePaths(r *reader, at string, n *yaml.Node) {
+	if isNull(r.resolve(n)) {
+		return
+	}
+	paths, _ := r.rulePaths(at, n)
+	for _, path := range paths {
+		if !slices.Contains(c.RulePaths, path) {
+			c.RulePaths = append(c.RulePaths, path)
+		}
+	}
+}
+
+// isRoot refuses what is no mapping of keys.
+func (r *reader) isRoot(root *yaml.Node) bool {
+	if root.Kind == yaml.MappingNode || isNull(root) {
+		return true
+	}
+	r.fail("", root, "found %s: a configuration file is a mapping of keys, such as \"rules:\" or \"scopes:\"", describe(root))
+	return false
 }
 
 func (r *reader) organization(at string, n *yaml.Node, o *Organization) {
@@ -55,26 +80,26 @@ func (r *reader) organization(at string, n *yaml.Node, o *Organization) {
 	}, nil)
 }
 
-// rules reads rule settings into rules and remembers where they stand.
-func (r *reader) rules(at string, n *yaml.Node, rules map[string]RuleSetting) {
+// rules reads rule settings and remembers where they stand.
+func (r *reader) rules(at string, n *yaml.Node, to *Scope) {
 	if isNull(r.resolve(n)) {
 		return
 	}
 	entries, _ := r.mapping(at, n, "rule ids with on or off")
 	for _, e := range entries {
-		r.uses = append(r.uses, ruleUse{id: e.key, line: e.at.Line, column: e.at.Column})
-		rules[e.key] = r.rule(below(at, e.key), e.value)
+		r.uses = append(r.uses, ruleUse{id: e.key, path: r.path, line: e.at.Line, column: e.at.Column})
+		r.key = e.at
+		to.Rules[e.key], to.rules[e.key] = r.rule(below(at, e.key), e.value)
 	}
 }
 
-func (r *reader) rule(at string, n *yaml.Node) RuleSetting {
-	var setting RuleSetting
+func (r *reader) rule(at string, n *yaml.Node) (setting RuleSetting, origin ruleOrigin) {
 	resolved := r.resolve(n)
 	if resolved.Kind != yaml.MappingNode {
 		if on, ok := r.ruleSwitch(at, resolved); ok {
-			setting.Enabled = &on
+			setting.Enabled, origin.enabled = &on, r.place(r.key)
 		}
-		return setting
+		return setting, origin
 	}
 	if len(resolved.Content) == 0 {
 		r.fail(at, resolved, "says nothing: write on, off or {enabled: on, severity: high}")
@@ -82,16 +107,16 @@ func (r *reader) rule(at string, n *yaml.Node) RuleSetting {
 	r.section(at, n, []field{
 		{"enabled", func(at string, n *yaml.Node) {
 			if on, ok := r.boolean(at, n); ok {
-				setting.Enabled = &on
+				setting.Enabled, origin.enabled = &on, r.place(r.key)
 			}
 		}},
 		{"severity", func(at string, n *yaml.Node) {
 			if severity, ok := r.severity(at, n); ok {
-				setting.Severity = &severity
+				setting.Severity, origin.severity = &severity, r.place(r.key)
 			}
 		}},
 	}, nil)
-	return setting
+	return setting, origin
 }
 
 // ruleSwitch reads the short form of a rule setting.
@@ -108,16 +133,17 @@ func (r *reader) ruleSwitch(at string, n *yaml.Node) (on, ok bool) {
 	return false, false
 }
 
-// settingFields returns the fields that read settings. The names of those that
-// were read are added to named.
-func (r *reader) settingFields(to *Settings, named *[]string) []field {
+// settingFields returns the fields that read settings into a scope.
+func (r *reader) settingFields(to *Scope) []field {
 	var fields []field
 	sections := map[string][]field{}
-	for _, s := range settings() {
+	for _, s := range settingTable() {
 		section, key, dotted := strings.Cut(s.Name, ".")
 		read := func(at string, n *yaml.Node) {
-			if s.read(r, at, n, to) {
-				*named = append(*named, s.Name)
+			place := r.place(r.key)
+			if s.read(r, at, n, &to.Settings) {
+				to.Named = append(to.Named, s.Name)
+				to.settings[s.Name] = place
 			}
 		}
 		if !dotted {
@@ -149,7 +175,7 @@ func (r *reader) scopes(at string, n *yaml.Node) []Scope {
 }
 
 func (r *reader) scope(at string, n *yaml.Node) Scope {
-	scope := Scope{Rules: map[string]RuleSetting{}}
+	scope := Scope{Rules: map[string]RuleSetting{}, origins: newOrigins(r.place(n))}
 	mistakes := len(r.errs)
 	matched := false
 	r.section(at, n, []field{
@@ -158,9 +184,9 @@ func (r *reader) scope(at string, n *yaml.Node) Scope {
 			scope.Match = r.match(at, n)
 		}},
 		{"settings", func(at string, n *yaml.Node) {
-			r.section(at, n, r.settingFields(&scope.Settings, &scope.Named), nil)
+			r.section(at, n, r.settingFields(&scope), nil)
 		}},
-		{"rules", func(at string, n *yaml.Node) { r.rules(at, n, scope.Rules) }},
+		{"rules", func(at string, n *yaml.Node) { r.rules(at, n, &scope) }},
 	}, scopeHint)
 	if len(r.errs) > mistakes {
 		return scope // more would only follow from these
@@ -169,7 +195,7 @@ func (r *reader) scope(at string, n *yaml.Node) Scope {
 	case !matched:
 		r.fail(at, n, "has no match: write which resources it is for, or move its settings to the top of the file")
 	case scope.Match.empty():
-		r.fail(at, n, "match is empty: name accounts, regions, repositories or tags, or move its settings to the top of the file")
+		r.fail(at, n, "match is empty: name what it is for, such as accounts or repositories, or move its settings to the top of the file")
 	case len(scope.Named) == 0 && len(scope.Rules) == 0:
 		r.fail(at, n, "has no effect: give it settings or rules, or remove it")
 	}
@@ -179,9 +205,11 @@ func (r *reader) scope(at string, n *yaml.Node) Scope {
 // scopeHint helps who wrote settings or criteria straight into a scope.
 func scopeHint(key string) string {
 	switch {
-	case slices.Contains(criteria(), key):
+	case key == "encryption":
+		return "it belongs below settings, or below match"
+	case slices.Contains(matchKeys(), key):
 		return "it belongs below match"
-	case slices.ContainsFunc(settings(), func(s setting) bool {
+	case slices.ContainsFunc(settingTable(), func(s setting) bool {
 		section, _, _ := strings.Cut(s.Name, ".")
 		return section == key
 	}):
@@ -190,20 +218,60 @@ func scopeHint(key string) string {
 	return ""
 }
 
-func criteria() []string { return []string{"accounts", "regions", "repositories", "tags"} }
+// matchKeys are the keys that a match can have.
+func matchKeys() (keys []string) {
+	for _, f := range (&reader{}).matchFields(&Match{}) {
+		keys = append(keys, f.key)
+	}
+	return keys
+}
 
 func (r *reader) match(at string, n *yaml.Node) Match {
 	var m Match
-	globs := func(to *[]string, what string, valid func(string) bool) func(string, *yaml.Node) {
-		return func(at string, n *yaml.Node) { *to = r.globs(at, n, what, valid) }
+	mistakes := len(r.errs)
+	r.section(at, n, r.matchFields(&m), nil)
+	if len(r.errs) == mistakes && !m.CreatedBefore.IsZero() && !m.CreatedAfter.Before(m.CreatedBefore) {
+		r.fail(at, r.resolve(n), "matches nothing: created_after is not before created_before: exchange the two, or remove one")
 	}
-	r.section(at, n, []field{
+	return m
+}
+
+func (r *reader) matchFields(m *Match) []field {
+	globs := func(to *[]string, what string, valid func(string) bool) func(string, *yaml.Node) {
+		return func(at string, n *yaml.Node) { *to = r.globs(at, n, globOf(what, valid)) }
+	}
+	tags := func(to *map[string][]string) func(string, *yaml.Node) {
+		return func(at string, n *yaml.Node) { *to = r.tagGlobs(at, n) }
+	}
+	moment := func(to *time.Time) func(string, *yaml.Node) {
+		return func(at string, n *yaml.Node) { *to = r.moment(at, n) }
+	}
+	return []field{
 		{"accounts", globs(&m.Accounts, "an account id: write its 12 digits, with * and ? for those left out", matchesAccounts)},
+		{"account_names", globs(&m.AccountNames, "the name of an account: write 1 to 50 characters, * and ?", matchesName)},
+		{"ous", globs(&m.Units, "an organizational unit: write its id, such as ou-ab12-11111111, or the path of its name below the root, such as Workloads/Prod", matchesUnit)},
+		{"account_tags", tags(&m.AccountTags)},
 		{"regions", globs(&m.Regions, "a region: write small letters, digits, dashes, * and ?", regionGlob.MatchString)},
 		{"repositories", globs(&m.Repositories, "a repository name: write small letters, digits, ._-/, * and ?", repositoryGlob.MatchString)},
-		{"tags", func(at string, n *yaml.Node) { m.Tags = r.tagGlobs(at, n) }},
-	}, nil)
-	return m
+		{"tags", tags(&m.Tags)},
+		{"encryption", func(at string, n *yaml.Node) {
+			m.Encryption = r.globs(at, n, oneOf("encryption type", encryptionTypes()))
+		}},
+		{"created_after", moment(&m.CreatedAfter)},
+		{"created_before", moment(&m.CreatedBefore)},
+	}
+}
+
+// matchesName reports whether a glob can match the name of an account.
+func matchesName(glob string) bool {
+	return glob != "" && utf8.RuneCountInString(strings.ReplaceAll(glob, "*", "")) <= 50
+}
+
+// matchesUnit reports whether a text can mean an organizational unit. A path has
+// no empty names, which is how mistakes in it look.
+func matchesUnit(text string) bool {
+	mistakenID := strings.HasPrefix(text, "ou-") && !unitID.MatchString(text) && !strings.ContainsAny(text, "*?/ ")
+	return !mistakenID && !slices.Contains(strings.Split(text, "/"), "")
 }
 
 func (r *reader) tagGlobs(at string, n *yaml.Node) map[string][]string {
@@ -214,15 +282,15 @@ func (r *reader) tagGlobs(at string, n *yaml.Node) map[string][]string {
 	}
 	for _, e := range entries {
 		if key, ok := r.tagKey(at, e.at); ok {
-			tags[key] = r.globs(below(at, key), e.value, "a tag value", func(string) bool { return true })
+			tags[key] = r.globs(below(at, key), e.value, (*reader).text)
 		}
 	}
 	return tags
 }
 
-// globs reads one glob or a list of them, which must not be empty.
-func (r *reader) globs(at string, n *yaml.Node, what string, valid func(string) bool) []string {
-	read := func(r *reader, at string, n *yaml.Node) (string, bool) {
+// globOf returns what reads a glob that can match something.
+func globOf(what string, valid func(string) bool) func(*reader, string, *yaml.Node) (string, bool) {
+	return func(r *reader, at string, n *yaml.Node) (string, bool) {
 		text, ok := r.text(at, n)
 		if ok && !valid(text) {
 			r.fail(at, r.resolve(n), "%s cannot match %s", quote(text), what)
@@ -230,6 +298,10 @@ func (r *reader) globs(at string, n *yaml.Node, what string, valid func(string) 
 		}
 		return text, ok
 	}
+}
+
+// globs reads one glob or a list of them, which must not be empty.
+func (r *reader) globs(at string, n *yaml.Node, read func(*reader, string, *yaml.Node) (string, bool)) []string {
 	resolved := r.resolve(n)
 	if resolved.Kind == yaml.ScalarNode && !isNull(resolved) {
 		glob, _ := read(r, at, n)

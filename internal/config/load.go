@@ -56,14 +56,27 @@ func Find(dir string) (path string, ok bool) {
 	return "", false
 }
 
-// Load reads a configuration file. A mistake in it is an [Error], several are
-// joined; a file that cannot be read is the error of package os, wrapped.
+// Load reads a configuration file and those that it extends. A mistake in them
+// is an [Error], several are joined; a file that cannot be read is the error of
+// package os, wrapped.
 func Load(path string) (*Config, error) {
-	text, err := readFile(path)
+	c, err := Review(path)
 	if err != nil {
 		return nil, err
 	}
-	return Parse(path, text)
+	return c, nil
+}
+
+// Review is [Load] for who wants to say more about a configuration with
+// mistakes: beside the error it returns what could be read.
+func Review(path string) (*Config, error) {
+	text, err := readFile(path)
+	if err != nil {
+		c := Default()
+		c.Path = path
+		return c, err
+	}
+	return newLoader(path, readFile, identityOf).load(path, text)
 }
 
 func readFile(path string) ([]byte, error) {
@@ -99,10 +112,19 @@ func remedy(err error) string {
 	return ""
 }
 
-// Parse reads the text of a configuration file. The path is for messages, and
-// its folder is what relative rule paths start from; nothing is read from
-// disk. The errors are those of [Load].
+// Parse reads the text of one configuration file. The path is for messages, and
+// its folder is what relative paths start from; nothing is read from disk, so that
+// what the file extends is left out. The errors are those of [Load].
 func Parse(path string, text []byte) (*Config, error) {
+	c, err := newLoader(path, nil, nil).load(path, text)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// parseText returns the root node of a file, or nil for an empty one.
+func parseText(path string, text []byte) (*yaml.Node, error) {
 	if len(text) > maxSize {
 		return nil, &Error{Path: path, Message: fmt.Sprintf("larger than %d bytes, which no configuration is: check the path", maxSize)}
 	}
@@ -110,21 +132,7 @@ func Parse(path string, text []byte) (*Config, error) {
 	if err := checkText(path, text); err != nil {
 		return nil, err
 	}
-	root, err := parseYAML(path, text)
-	if err != nil {
-		return nil, err
-	}
-	c := Default()
-	c.Path = path
-	if root == nil {
-		return c, nil
-	}
-	r := &reader{path: path}
-	r.config(root, c)
-	if err := joinErrors(path, r.errs); err != nil {
-		return nil, err
-	}
-	return c, nil
+	return parseYAML(path, text)
 }
 
 // parseYAML returns the root node of the only document, or nil for an empty
@@ -201,9 +209,8 @@ func syntaxRemedy(e *Error, lines [][]byte) string {
 	return "check indentation, quotes and brackets there and above"
 }
 
-// joinErrors returns the mistakes in the order of the file as one error, or
-// nil if there are none.
-func joinErrors(path string, found []*Error) error {
+// inOrder returns the mistakes of one file in the order of the file.
+func inOrder(found []*Error) []*Error {
 	slices.SortStableFunc(found, func(a, b *Error) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line
@@ -211,7 +218,11 @@ func joinErrors(path string, found []*Error) error {
 		return a.Column - b.Column
 	})
 	// What is shared by an alias is read, and found wrong, more than once.
-	found = slices.CompactFunc(found, func(a, b *Error) bool { return *a == *b })
+	return slices.CompactFunc(found, func(a, b *Error) bool { return *a == *b })
+}
+
+// joinErrors returns mistakes as one error, or nil if there are none.
+func joinErrors(path string, found []*Error) error {
 	var all []error
 	for i, e := range found {
 		if i == maxErrors {
@@ -223,7 +234,7 @@ func joinErrors(path string, found []*Error) error {
 	return errors.Join(all...)
 }
 
-// ValidateRules checks the rule ids of the file against those that exist. Its
+// ValidateRules checks the rule ids of the files against those that exist. Its
 // errors are those of [Parse].
 func (c *Config) ValidateRules(known []string) error {
 	var found []*Error
@@ -232,7 +243,7 @@ func (c *Config) ValidateRules(known []string) error {
 			continue
 		}
 		found = append(found, &Error{
-			Path: c.Path, Line: use.line, Column: use.column,
+			Path: use.path, Line: use.line, Column: use.column,
 			Message: fmt.Sprintf("unknown rule %s: %s", quote(use.id), suggestRule(use.id, known)),
 		})
 	}

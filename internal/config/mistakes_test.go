@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-const allKeys = "organization, rules, rule_paths, scopes, trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices"
+const allKeys = "extends, organization, rules, rule_paths, scopes, trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices, fixes"
 
 // mistakes are files that must be refused, with all that is said of them. The
 // path before each line and column is left out.
@@ -24,7 +24,7 @@ var mistakes = []struct{ name, text, want string }{
 	{"unknown key of a scope's settings", "scopes: [{match: {regions: x}, settings: {lifecycle: {untaged: on}}}]",
 		`1:55: scopes[0].settings.lifecycle: unknown key "untaged": did you mean "untagged"?`},
 	{"what only the file has in a scope's settings", "scopes: [{match: {regions: x}, settings: {immutable: all, rule_paths: []}}]",
-		`1:59: scopes[0].settings: unknown key "rule_paths": use one of trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices`},
+		`1:59: scopes[0].settings: unknown key "rule_paths": use one of trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices, fixes`},
 	{"settings straight in a scope", "scopes: [{lifecycle: {}}]", `1:11: scopes[0]: unknown key "lifecycle": it belongs below settings`},
 	{"criteria straight in a scope", "scopes: [{regions: x}]", `1:11: scopes[0]: unknown key "regions": it belongs below match`},
 	{"every mistake in the order of the file", "immutable: no\nrulez: {}\nscan_on_push: 1",
@@ -118,7 +118,7 @@ var mistakes = []struct{ name, text, want string }{
 	{"scopes as a mapping", "scopes: {match: {}}", `1:9: scopes: found a mapping: write a list, each scope after a dash`},
 	{"scope that is text", "scopes: [a]", `1:10: scopes[0]: found "a": write keys below it, such as match:`},
 	{"scope without match", "scopes:\n  - settings: {immutable: all}", `2:5: scopes[0]: has no match: write which resources it is for, or move its settings to the top of the file`},
-	{"scope with an empty match", "scopes:\n  - match:\n    settings: {immutable: all}", `2:5: scopes[0]: match is empty: name accounts, regions, repositories or tags, or move its settings to the top of the file`},
+	{"scope with an empty match", "scopes:\n  - match:\n    settings: {immutable: all}", `2:5: scopes[0]: match is empty: name what it is for, such as accounts or repositories, or move its settings to the top of the file`},
 	{"scope without effect", "scopes:\n  - match: {regions: x}\n    settings: {lifecycle: {}}\n    rules: {}", `2:5: scopes[0]: has no effect: give it settings or rules, or remove it`},
 	{"empty criterion", "scopes: [{match: {regions: []}}]", `1:28: scopes[0].match.regions: empty, so the scope would match nothing: add a glob or remove the key`},
 	{"empty criterion of tags", "scopes: [{match: {tags: {}}}]", `1:25: scopes[0].match.tags: empty: add a tag key with a glob or remove the key`},

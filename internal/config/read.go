@@ -28,6 +28,7 @@ type reader struct {
 	merges int
 	spent  bool // maxNodes is reached: nothing more is read or reported
 	uses   []ruleUse
+	key    *yaml.Node // of the section's entry that is being read
 }
 
 // fail records a mistake at the beginning of a node.
@@ -61,6 +62,9 @@ func (r *reader) resolve(n *yaml.Node) *yaml.Node {
 	}
 	return n
 }
+
+// place is where a node begins.
+func (r *reader) place(n *yaml.Node) Place { return Place{Path: r.path, Line: n.Line} }
 
 // describe says what a node is to somebody who should have written something else.
 func describe(n *yaml.Node) string {
@@ -165,6 +169,7 @@ func (r *reader) section(at string, n *yaml.Node, fields []field, hint func(key 
 	entries, _ := r.mapping(at, n, "keys below it, such as "+fields[0].key+":")
 	for _, e := range entries {
 		if i := slices.IndexFunc(fields, func(f field) bool { return f.key == e.key }); i >= 0 {
+			r.key = e.at
 			fields[i].read(below(at, e.key), e.value)
 			continue
 		}

@@ -76,8 +76,9 @@ func TestScopesReplaceEverySetting(t *testing.T) {
 		"limits.images": "1", "limits.images_percent": "1", "limits.untagged_images": "1", "limits.image_bytes": "1KiB", "limits.monthly_cost": "1.5",
 		"pull_through_cache.upstreams": "['*.io']", "retention": "[{name: a, tags: b, keep_days: 1}]",
 		"prices.currency": "EUR", "prices.standard": "1", "prices.archive": "1", "prices.regions": "{eu-west-1: 1}",
+		"fixes": "[start_scan]",
 	}
-	for _, s := range settings() {
+	for _, s := range settingTable() {
 		t.Run(s.Name, func(t *testing.T) {
 			value := others[s.Name]
 			if value == "" {

@@ -2,23 +2,14 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 )
-
-// Resource is what a scope can match on. Repository is empty for a registry
-// itself, and everything is empty for the organization.
-type Resource struct {
-	Account    string
-	Region     string
-	Repository string
-	Tags       map[string]string // the repository's resource tags
-}
 
 // Scope changes settings and rules for the resources that it matches.
 type Scope struct {
@@ -29,100 +20,60 @@ type Scope struct {
 	// of sections dotted: "lifecycle.max_days".
 	Named []string
 	Rules map[string]RuleSetting
+	// Everywhere says that this is the top of a file that extends others, laid
+	// over their scopes: it has no match and holds for everything.
+	Everywhere bool
+
+	origins
 }
 
-// Match says for which resources a scope holds: those for which every
-// criterion holds that is given. A criterion holds if one of its globs matches
-// the whole value; * stands for any characters, / among them, and ? for one.
-// No glob matches a value that the resource does not have, so that a criterion
-// on repositories or tags never holds for a registry itself.
-type Match struct {
-	Accounts     []string
-	Regions      []string
-	Repositories []string
-	Tags         map[string][]string // globs of values by tag key
+// Place is where something stands in a file. The zero place is that of what
+// holds by default.
+type Place struct {
+	Path string
+	Line int // from 1
 }
 
-func (m *Match) empty() bool {
-	return len(m.Accounts) == 0 && len(m.Regions) == 0 && len(m.Repositories) == 0 && len(m.Tags) == 0
-}
-
-func (m *Match) holds(r Resource) bool {
-	return m.holdsButTags(r) && m.tagsHold(r)
-}
-
-func (m *Match) holdsButTags(r Resource) bool {
-	return criterion(m.Accounts, r.Account) && criterion(m.Regions, r.Region) && criterion(m.Repositories, r.Repository)
-}
-
-func (m *Match) tagsHold(r Resource) bool {
-	if len(m.Tags) > 0 && r.Repository == "" {
-		return false
+func (p Place) String() string {
+	if p.Path == "" {
+		return "default"
 	}
-	for key, globs := range m.Tags {
-		value, tagged := r.Tags[key]
-		if !tagged || !matchesAny(globs, value) {
-			return false
-		}
-	}
-	return true
+	return p.Path + ":" + strconv.Itoa(p.Line)
 }
 
-func criterion(globs []string, value string) bool {
-	return len(globs) == 0 || value != "" && matchesAny(globs, value)
+// origins are the places of what the top of a file or a scope says.
+type origins struct {
+	at       Place            // where it begins
+	settings map[string]Place // by key
+	rules    map[string]ruleOrigin
 }
 
-func matchesAny(globs []string, value string) bool {
-	return slices.ContainsFunc(globs, func(g string) bool { return matchGlob(g, value) })
+type ruleOrigin struct{ enabled, severity Place }
+
+func (o ruleOrigin) over(base ruleOrigin) ruleOrigin {
+	if o.enabled != (Place{}) {
+		base.enabled = o.enabled
+	}
+	if o.severity != (Place{}) {
+		base.severity = o.severity
+	}
+	return base
 }
 
-// Glob returns the test for names that a glob of repositories matches: * stands
-// for any characters, / among them, and ? for one. The error says why it could
-// match none.
-func Glob(glob string) (func(name string) bool, error) {
-	if !repositoryGlob.MatchString(glob) {
-		return nil, fmt.Errorf("%q cannot match a repository name: write small letters, digits, ._-/, * and ?", glob)
-	}
-	return func(name string) bool { return matchGlob(glob, name) }, nil
+func newOrigins(at Place) origins {
+	return origins{at: at, settings: map[string]Place{}, rules: map[string]ruleOrigin{}}
 }
 
-// matchGlob compares bytes: * stands for any number of them, ? for one
-// character of UTF-8. It takes at most len(glob) × len(text) steps.
-func matchGlob(glob, text string) bool {
-	g, t := 0, 0
-	star, resume := -1, 0 // the last * seen, and where to take up text after it
-	for t < len(text) {
-		switch {
-		case g < len(glob) && glob[g] == '*':
-			star, resume = g, t
-			g++
-		case g < len(glob) && glob[g] == '?':
-			g++
-			t += characterLength(text[t:])
-		case g < len(glob) && glob[g] == text[t]:
-			g++
-			t++
-		case star >= 0:
-			resume += characterLength(text[resume:])
-			g, t = star+1, resume
-		default:
-			return false
-		}
+// lay puts origins over those that are there.
+func (o *origins) lay(over origins) {
+	maps.Copy(o.settings, over.settings)
+	for id, rule := range over.rules {
+		o.rules[id] = rule.over(o.rules[id])
 	}
-	for g < len(glob) && glob[g] == '*' {
-		g++
-	}
-	return g == len(glob)
 }
 
-func characterLength(text string) int {
-	for i := range text {
-		if i > 0 {
-			return i
-		}
-	}
-	return len(text)
-}
+// Place is where the scope begins.
+func (s *Scope) Place() Place { return s.at }
 
 // Effective is what holds for a resource. It is shared by all resources for
 // which the same scopes hold and must not be changed.
@@ -130,6 +81,7 @@ type Effective struct {
 	Settings Settings
 
 	rules       map[string]RuleSetting
+	origins     origins
 	releaseTags *regexp.Regexp
 	tagPattern  *regexp.Regexp
 	protected   *regexp.Regexp
@@ -166,17 +118,28 @@ func (e *Effective) ProtectedTagsRegexp() *regexp.Regexp { return e.protected }
 // convention is demanded.
 func (e *Effective) TagPatternRegexp() *regexp.Regexp { return e.tagPattern }
 
-// For returns what holds for a resource. It is cheap, and for the same set of
-// scopes always the same pointer, so that callers can keep derived values by
-// pointer.
+// Origin is where a setting stands that holds, by its key.
+func (e *Effective) Origin(key string) Place { return e.origins.settings[key] }
+
+// AllowsFix reports whether a finding may be mended in this way.
+func (e *Effective) AllowsFix(action finding.Action) bool {
+	return slices.Contains(e.Settings.Fixes, string(action))
+}
+
+// For returns what holds for a resource: what the file says at its top, with
+// the settings and rules of every scope that holds laid over it, in the order of
+// the file. It is cheap, and for the same set of scopes always the same pointer,
+// so that callers can keep derived values by pointer. A scope of which it is not
+// known whether it holds does not count; see [Config.Undecided].
 func (c *Config) For(r Resource) *Effective {
+	c.compile()
 	var room [32]byte
 	held := room[:0] // a bit for every scope
-	for i := range c.Scopes {
+	for i := range c.asks {
 		if i%8 == 0 {
 			held = append(held, 0)
 		}
-		if c.Scopes[i].Match.holds(r) {
+		if holds(c.asks[i], &r) == yes {
 			held[i/8] |= 1 << (i % 8)
 		}
 	}
@@ -187,6 +150,77 @@ func (c *Config) For(r Resource) *Effective {
 		return e
 	}
 	return c.remember(string(held))
+}
+
+// compile makes the criteria of all scopes ready, once.
+func (c *Config) compile() {
+	c.compiled.Do(func() {
+		c.table = settingTable()
+		c.asks = make([][]ask, len(c.Scopes))
+		for i := range c.Scopes {
+			c.asks[i] = c.Scopes[i].Match.asks()
+		}
+	})
+}
+
+// holds judges the criteria of a scope. One that surely does not hold decides,
+// whatever is not known of the others.
+func holds(asks []ask, r *Resource) verdict {
+	all := yes
+	for i := range asks {
+		switch asks[i].of(r) {
+		case no:
+			return no
+		case unsure:
+			all = unsure
+		}
+	}
+	return all
+}
+
+// Undecided says why it is not known which scopes hold for a resource; empty
+// when it is known. Where it is not, what [Config.For] returns is a guess, and
+// no verdict that rests on it is known.
+func (c *Config) Undecided(r Resource) string {
+	c.compile()
+	for i := range c.asks {
+		if holds(c.asks[i], &r) == unsure {
+			return "which settings hold depends on " + doubt(c.asks[i], &r)
+		}
+	}
+	return ""
+}
+
+// doubt names the first criterion of which it is not known whether it holds.
+func doubt(asks []ask, r *Resource) string {
+	for i := range asks {
+		if asks[i].of(r) == unsure {
+			why, unknown := r.unknown(asks[i].criterion)
+			if !unknown {
+				why = r.owner().UnitPathsUnknown
+			}
+			return asks[i].criterion.words() + "; cannot tell: " + why
+		}
+	}
+	return ""
+}
+
+func (c Criterion) words() string {
+	switch c {
+	case ByAccount:
+		return "the account"
+	case ByRegion:
+		return "the region"
+	case ByRepository:
+		return "the repository"
+	case ByTag:
+		return "resource tags"
+	case ByUnit:
+		return "organizational units"
+	case ByAge:
+		return "the creation date"
+	}
+	return strings.ReplaceAll(string(c), "_", " ")
 }
 
 func (c *Config) remember(held string) *Effective {
@@ -205,22 +239,15 @@ func (c *Config) remember(held string) *Effective {
 
 // combine applies the scopes whose bits are set, in order, to the base.
 func (c *Config) combine(held string) *Effective {
-	e := &Effective{Settings: c.Settings, rules: maps.Clone(c.Rules)}
+	e := &Effective{Settings: c.Settings, rules: maps.Clone(c.Rules), origins: newOrigins(Place{})}
 	if e.rules == nil {
 		e.rules = map[string]RuleSetting{}
 	}
+	e.origins.lay(c.origins)
 	for i := range c.Scopes {
-		if held[i/8]&(1<<(i%8)) == 0 {
-			continue
-		}
-		scope := &c.Scopes[i]
-		for _, s := range settings() {
-			if slices.Contains(scope.Named, s.Name) {
-				s.copy(&e.Settings, &scope.Settings)
-			}
-		}
-		for id, setting := range scope.Rules {
-			e.rules[id] = setting.over(e.rules[id])
+		if held[i/8]&(1<<(i%8)) != 0 {
+			c.Scopes[i].lay(c.table, &e.Settings, e.rules)
+			e.origins.lay(c.Scopes[i].origins)
 		}
 	}
 	e.protected = regexp.MustCompile(protectedTags(&e.Settings))
@@ -229,6 +256,18 @@ func (c *Config) combine(held string) *Effective {
 		e.tagPattern = regexp.MustCompile(e.Settings.TagPattern)
 	}
 	return e
+}
+
+// lay puts what the scope says over settings and rules.
+func (s *Scope) lay(table []setting, settings *Settings, rules map[string]RuleSetting) {
+	for _, of := range table {
+		if slices.Contains(s.Named, of.Name) {
+			of.copy(settings, &s.Settings)
+		}
+	}
+	for id, setting := range s.Rules {
+		rules[id] = setting.over(rules[id])
+	}
 }
 
 // protectedTags is one pattern of all tags that are protected.
@@ -244,19 +283,28 @@ func protectedTags(s *Settings) string {
 	return strings.Join(alternatives, "|")
 }
 
-// NeedsTags reports whether some scope matches on repository tags, so that
-// tags must be collected whatever the rules need.
-func (c *Config) NeedsTags() bool {
-	return slices.ContainsFunc(c.Scopes, func(s Scope) bool { return len(s.Match.Tags) > 0 })
-}
-
-// TagsDecide reports whether the resource's tags decide which scopes hold for
-// it. Where they do and could not be read, what [Config.For] returns is a
-// guess, and no verdict that rests on it is known.
-func (c *Config) TagsDecide(r Resource) bool {
-	return r.Repository != "" && slices.ContainsFunc(c.Scopes, func(s Scope) bool {
-		return len(s.Match.Tags) > 0 && s.Match.holdsButTags(r)
-	})
+// ProtectedWherever is the pattern of the tags that are protected in a resource,
+// whichever of the scopes hold of which that is not known.
+func (c *Config) ProtectedWherever(r Resource) *regexp.Regexp {
+	if c.Undecided(r) == "" {
+		return c.For(r).ProtectedTagsRegexp()
+	}
+	all := []string{}
+	add := func(s *Settings) { all = append(all, "(?:"+protectedTags(s)+")") }
+	add(&c.For(r).Settings)
+	for i := range c.Scopes {
+		if holds(c.asks[i], &r) != unsure {
+			continue
+		}
+		// Alone, and over what surely holds: scopes can meet in either way.
+		alone, over := Default().Settings, c.For(r).Settings
+		alone.ReleaseTags = over.ReleaseTags
+		for _, s := range []*Settings{&alone, &over} {
+			c.Scopes[i].lay(c.table, s, map[string]RuleSetting{})
+			add(s)
+		}
+	}
+	return regexp.MustCompile(strings.Join(all, "|"))
 }
 
 // MayRun reports whether a rule is on for some resource: in the base, or
@@ -266,8 +314,24 @@ func (c *Config) MayRun(id string, byDefault bool) bool {
 	if on := c.Rules[id].Enabled; on != nil && *on || on == nil && byDefault {
 		return true
 	}
-	return slices.ContainsFunc(c.Scopes, func(s Scope) bool {
-		on := s.Rules[id].Enabled
-		return on != nil && *on
-	})
+	return slices.ContainsFunc(c.Scopes, func(s Scope) bool { return turnsOn(&s, id) })
+}
+
+// MayRunFor reports whether a rule is on for a resource, or may be because of a
+// scope of which it is not known whether it holds.
+func (c *Config) MayRunFor(r Resource, id string, byDefault bool) bool {
+	if c.For(r).Enabled(id, byDefault) {
+		return true
+	}
+	for i := range c.Scopes {
+		if turnsOn(&c.Scopes[i], id) && holds(c.asks[i], &r) != no {
+			return true
+		}
+	}
+	return false
+}
+
+func turnsOn(s *Scope, id string) bool {
+	on := s.Rules[id].Enabled
+	return on != nil && *on
 }

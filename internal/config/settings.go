@@ -24,19 +24,26 @@ type Key struct {
 // which a file would have them.
 func Reference() []Key {
 	keys := []Key{
+		{Name: "extends", Type: "path or list of paths", Default: "none", Meaning: "Configuration files to start from, relative to the folder of this one. Later ones win over earlier ones, and this file over all of them."},
 		{Name: "organization.id", Type: "organization id", Default: "none", Meaning: "The AWS organization, where AWS Organizations cannot be read. Where it can, the two must agree."},
 		{Name: "organization.accounts", Type: "list of account ids", Default: "[]", Meaning: "Accounts of the organization, added to those that AWS Organizations lists."},
 		{Name: "rules", Type: "rule id to on, off or {enabled, severity}", Default: "{}", Meaning: "Turns rules on and off, and sets their severity: " + strings.Join(finding.SeverityNames(), ", ") + "."},
 		{Name: "rule_paths", Type: "list of paths", Default: "[]", Meaning: "Files and folders of additional rules, relative to the folder of the configuration file."},
 	}
-	for _, s := range settings() {
+	for _, s := range settingTable() {
 		keys = append(keys, s.Key)
 	}
 	return append(keys,
 		Key{Name: "scopes.match.accounts", Type: "glob or list of globs", Default: "any", Meaning: "Account ids for which the scope holds."},
+		Key{Name: "scopes.match.account_names", Type: "glob or list of globs", Default: "any", Meaning: "Names of the accounts in AWS Organizations for which the scope holds."},
+		Key{Name: "scopes.match.ous", Type: "OU or list of OUs", Default: "any", Meaning: "Organizational units for whose accounts, and those of all units below, the scope holds: ids, such as `ou-ab12-11111111`, or globs over the path of their names below the root, such as `Workloads/Prod*`."},
+		Key{Name: "scopes.match.account_tags", Type: "tag key to glob or list of globs", Default: "any", Meaning: "Tags of the account in AWS Organizations, all of which it must carry with such a value for the scope to hold."},
 		Key{Name: "scopes.match.regions", Type: "glob or list of globs", Default: "any", Meaning: "Regions in which the scope holds."},
 		Key{Name: "scopes.match.repositories", Type: "glob or list of globs", Default: "any", Meaning: "Names of the repositories for which the scope holds; it does not hold for registries then."},
 		Key{Name: "scopes.match.tags", Type: "tag key to glob or list of globs", Default: "any", Meaning: "Resource tags, all of which a repository must carry with such a value for the scope to hold."},
+		Key{Name: "scopes.match.encryption", Type: "encryption type or list of them", Default: "any", Meaning: "How the repositories are encrypted for which the scope holds: " + strings.Join(encryptionTypes(), ", ") + "."},
+		Key{Name: "scopes.match.created_after", Type: "date or time", Default: "any", Meaning: "The day or the moment since which a repository must have been created for the scope to hold, such as `2026-01-01` or `2026-01-01T12:00:00Z`. A day begins at midnight UTC."},
+		Key{Name: "scopes.match.created_before", Type: "date or time", Default: "any", Meaning: "The day or the moment before which a repository must have been created for the scope to hold."},
 		Key{Name: "scopes.settings", Type: "settings", Default: "{}", Meaning: "The settings that the scope replaces."},
 		Key{Name: "scopes.rules", Type: "as rules", Default: "{}", Meaning: "Rules that the scope turns on or off, and their severities there."},
 	)
@@ -80,9 +87,9 @@ func flow(value any) string {
 	return strings.TrimSuffix(string(text), "\n")
 }
 
-// settings is the table of all settings. Keys with a dot stand in sections.
-func settings() []setting {
-	return slices.Concat(accessSettings(), imageSettings(), lifecycleSettings(), repositorySettings(), amountSettings(), retentionSettings(), priceSettings())
+// settingTable is the table of all settings. Keys with a dot stand in sections.
+func settingTable() []setting {
+	return slices.Concat(accessSettings(), imageSettings(), lifecycleSettings(), repositorySettings(), amountSettings(), retentionSettings(), priceSettings(), fixSettings())
 }
 
 func accessSettings() []setting {
@@ -221,6 +228,22 @@ func priceSettings() []setting {
 			"Prices of standard storage in regions where they differ.",
 			func(s *Settings) *map[string]float64 { return &s.Prices.Regions }, (*reader).regionPrices),
 	}
+}
+
+func fixSettings() []setting {
+	fixes := define("fixes", "allow, deny, or list of actions",
+		"What `ecraudit plan` and `--fix` may mend: everything, nothing, or what these [actions](rules.md#findings) mend: "+strings.Join(fixActions(), ", ")+".",
+		func(s *Settings) *[]string { return &s.Fixes }, (*reader).fixes)
+	fixes.Default = "allow"
+	return []setting{fixes}
+}
+
+// fixActions are all actions of fixes, by name.
+func fixActions() (names []string) {
+	for _, action := range finding.Actions() {
+		names = append(names, string(action))
+	}
+	return names
 }
 
 func encryptionTypes() []string { return []string{"AES256", "KMS", "KMS_DSSE"} }

@@ -7,6 +7,7 @@ import (
 	"regexp/syntax"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -253,6 +254,37 @@ func (r *reader) kmsKeys(at string, n *yaml.Node) ([]string, bool) {
 		}
 		return text, ok
 	})
+}
+
+// fixes reads allow, deny or a list of actions.
+func (r *reader) fixes(at string, n *yaml.Node) ([]string, bool) {
+	resolved := r.resolve(n)
+	if resolved.Kind != yaml.ScalarNode {
+		return r.list(at, n, oneOf("action", fixActions()))
+	}
+	switch resolved.Value {
+	case "allow":
+		return fixActions(), true
+	case "deny":
+		return []string{}, true
+	}
+	r.fail(at, resolved, "found %s: write allow, deny or a list of actions in []: %s", describe(resolved), strings.Join(fixActions(), ", "))
+	return nil, false
+}
+
+// moment reads a day or a moment.
+func (r *reader) moment(at string, n *yaml.Node) time.Time {
+	text, ok := r.text(at, n)
+	if !ok {
+		return time.Time{}
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if when, err := time.Parse(layout, text); err == nil && when.Year() > 0 {
+			return when.UTC()
+		}
+	}
+	r.fail(at, r.resolve(n), "%s is not a date: write one such as 2026-01-31, or a moment such as 2026-01-31T12:00:00Z", quote(text))
+	return time.Time{}
 }
 
 func (r *reader) severity(at string, n *yaml.Node) (finding.Severity, bool) {

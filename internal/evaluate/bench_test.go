@@ -117,8 +117,8 @@ type readyQuery struct {
 
 func readyQueries(b *testing.B, engine *Engine, reg *snapshot.Registry, r *snapshot.Repository) []readyQuery {
 	b.Helper()
-	j := &judgement{engine: engine, target: r.Target, repository: r, settings: engine.config.For(resource(r)), gap: r.Gap}
-	v := engine.view(reg, r, j.settings)
+	v := engine.view(reg, r)
+	j := &judgement{engine: engine, target: r.Target, repository: r, settings: v.settings, gap: r.Gap}
 	base, err := j.base(engine.registryValue(reg))
 	if err != nil {
 		b.Fatal(err)

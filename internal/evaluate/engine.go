@@ -55,6 +55,7 @@ type Engine struct {
 	compiler *ast.Compiler
 
 	organization     snapshot.Organization
+	accounts         *config.Accounts
 	organizationTerm *ast.Term
 	members          map[string]string
 	now              *ast.Term
@@ -67,6 +68,7 @@ type Engine struct {
 	lifecycles sync.Map // → *lifecycleKnowledge
 	classes    sync.Map // *config.Effective → []retention.Class
 	failures   atomic.Int64
+	doubted    atomic.Pointer[string] // why it is not known which settings hold somewhere
 	table      table
 }
 
@@ -91,15 +93,16 @@ func New(rules *Rules, c *config.Config, o Options) (*Engine, error) {
 		}
 		e.previews = e.previews || slices.Contains(needs, snapshot.NeedLifecycle) && slices.Contains(needs, snapshot.NeedImages)
 	}
-	if c.NeedsTags() {
-		e.needs[snapshot.NeedTags] = true
+	for _, need := range c.Needs() {
+		e.needs[need] = true
 	}
 	var err error
 	e.compiler, err = rules.compile(e.rules)
 	return e, err
 }
 
-// Needs are the documents that must be collected for the active rules.
+// Needs are the documents that must be collected for the active rules, and to know
+// which settings hold.
 func (e *Engine) Needs() snapshot.Needs { return e.needs }
 
 // Digest identifies the rules: "sha256:<64 hex>" of their sources.
@@ -128,6 +131,7 @@ func (e *Engine) Rules() []finding.Rule {
 // Begin tells the engine the organization, before anything is judged.
 func (e *Engine) Begin(organization snapshot.Organization) {
 	e.organization = organization
+	e.accounts = config.NewAccounts(organization)
 	e.organizationTerm = organizationTerm(organization)
 	if organization.Accounts == nil {
 		return
@@ -140,11 +144,7 @@ func (e *Engine) Begin(organization snapshot.Organization) {
 
 // ReleaseTag returns the test for release tags that holds for a repository.
 func (e *Engine) ReleaseTag(r *snapshot.Repository) func(string) bool {
-	return e.config.For(resource(r)).ReleaseTagsRegexp().MatchString
-}
-
-func resource(r *snapshot.Repository) config.Resource {
-	return config.Resource{Account: r.Account, Region: r.Region, Repository: r.Name, Tags: r.Tags}
+	return e.config.For(e.accounts.Repository(r)).ReleaseTagsRegexp().MatchString
 }
 
 // Registry judges a registry. The error is that ctx ended.
@@ -160,7 +160,12 @@ func (e *Engine) ImagineRegistry(ctx context.Context, r *snapshot.Registry) ([]f
 }
 
 func (e *Engine) registry(ctx context.Context, r *snapshot.Registry) ([]finding.Finding, error) {
-	j := &judgement{engine: e, target: r.Target, settings: e.config.For(config.Resource{Account: r.Account, Region: r.Region}), gap: r.Gap}
+	resource := e.accounts.Target(r.Target)
+	j := &judgement{engine: e, target: r.Target, settings: e.config.For(resource), gap: r.Gap}
+	if why := e.config.Undecided(resource); why != "" {
+		j.undecided(why, resource, finding.ScopeRegistry)
+		return j.finish(), nil
+	}
 	base, err := j.base(e.registryValue(r))
 	if err != nil {
 		return nil, err
@@ -183,7 +188,7 @@ func (e *Engine) Imagine(ctx context.Context, reg *snapshot.Registry, r *snapsho
 }
 
 func (e *Engine) repository(ctx context.Context, reg *snapshot.Registry, r *snapshot.Repository, imagined bool) ([]finding.Finding, error) {
-	return e.judge(ctx, e.view(reg, r, e.config.For(resource(r))), imagined)
+	return e.judge(ctx, e.view(reg, r), imagined)
 }
 
 func (e *Engine) judge(ctx context.Context, v *view, imagined bool) ([]finding.Finding, error) {
@@ -197,8 +202,8 @@ func (e *Engine) judge(ctx context.Context, v *view, imagined bool) ([]finding.F
 	if !imagined {
 		e.table.addRepository(e, v)
 	}
-	if gap := e.unsettled(r); gap != nil {
-		j.undecided(gap)
+	if v.undecided != "" {
+		j.undecided(v.undecided, v.resource, finding.ScopeRepository, finding.ScopeImage)
 		return j.finish(), nil
 	}
 	base, err := j.base(e.registryValue(reg))
@@ -213,15 +218,6 @@ func (e *Engine) judge(ctx context.Context, v *view, imagined bool) ([]finding.F
 		return nil, err
 	}
 	return j.finish(), nil
-}
-
-// unsettled is why it cannot be told which settings hold for a repository, or
-// nil.
-func (e *Engine) unsettled(r *snapshot.Repository) *snapshot.Gap {
-	if gap := r.Gap(snapshot.NeedTags); gap != nil && e.config.TagsDecide(resource(r)) {
-		return gap
-	}
-	return nil
 }
 
 // runImages judges the images page by page.
@@ -274,19 +270,19 @@ func (e *Engine) Access(reg *snapshot.Registry, r *snapshot.Repository) (access.
 		documents.RegistryUnread = gap.Code + ": " + gap.Message
 	}
 	if r == nil {
-		return documents, e.accessContext(reg.Target, "", e.config.For(config.Resource{Account: reg.Account, Region: reg.Region}))
+		return documents, e.accessContext(reg.Target, "", e.config.For(e.accounts.Target(reg.Target)))
 	}
 	documents.RepositoryPolicy = r.Policy
-	return documents, e.accessContext(r.Target, r.Name, e.config.For(resource(r)))
+	return documents, e.accessContext(r.Target, r.Name, e.config.For(e.accounts.Repository(r)))
 }
 
 // Settings are those that hold for a repository, or for the registry where r is
 // nil.
 func (e *Engine) Settings(reg *snapshot.Registry, r *snapshot.Repository) *config.Effective {
 	if r == nil {
-		return e.config.For(config.Resource{Account: reg.Account, Region: reg.Region})
+		return e.config.For(e.accounts.Target(reg.Target))
 	}
-	return e.config.For(resource(r))
+	return e.config.For(e.accounts.Repository(r))
 }
 
 func withImages(base object, images []*ast.Term) object {

@@ -52,7 +52,7 @@ type ImageEvidence struct {
 // Examine judges a repository as Repository does, and hands out what it judged
 // by.
 func (e *Engine) Examine(ctx context.Context, reg *snapshot.Registry, r *snapshot.Repository) ([]finding.Finding, *Evidence, error) {
-	v := e.view(reg, r, e.config.For(resource(r)))
+	v := e.view(reg, r)
 	findings, err := e.judge(ctx, v, false)
 	if err != nil {
 		return nil, nil, err
@@ -71,7 +71,7 @@ func (e *Engine) evidence(v *view) *Evidence {
 		evidence.Tags = map[string]string{}
 		maps.Copy(evidence.Tags, r.Tags)
 	}
-	settled := e.unsettled(r) == nil
+	settled := v.undecided == ""
 	p := v.preview
 	if read(snapshot.NeedLifecycle) {
 		if p == nil && evidence.ImagesRead {

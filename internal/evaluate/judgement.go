@@ -102,12 +102,13 @@ func cannotTell(gap *snapshot.Gap) string {
 	return message
 }
 
-// undecided says of every rule that it cannot tell, because which settings
-// hold depends on what could not be read.
-func (j *judgement) undecided(gap *snapshot.Gap) {
+// undecided says of every rule of the scopes that it cannot tell, because which
+// settings hold for a resource depends on what could not be read.
+func (j *judgement) undecided(why string, resource config.Resource, scopes ...finding.Scope) {
+	j.engine.doubted.CompareAndSwap(nil, &why)
 	for _, rule := range j.engine.rules {
-		if rule.Scope == finding.ScopeRepository || rule.Scope == finding.ScopeImage {
-			j.add(rule, finding.Unknown, answer{Message: "which settings hold depends on resource tags; " + cannotTell(gap)})
+		if slices.Contains(scopes, rule.Scope) && j.engine.config.MayRunFor(resource, rule.ID, !rule.Optional) {
+			j.add(rule, finding.Unknown, answer{Message: why})
 		}
 	}
 }

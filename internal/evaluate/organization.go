@@ -169,6 +169,14 @@ func (e *Engine) Organization(ctx context.Context, gap *snapshot.Gap) ([]finding
 		return nil, nil
 	}
 	j := &judgement{engine: e, settings: e.config.For(config.Resource{}), gap: func(snapshot.Need) *snapshot.Gap { return gap }}
+	if why := e.doubted.Load(); why != nil { // then what the rules would see is partly a guess
+		for _, rule := range e.rulesOf(finding.ScopeOrganization) {
+			if j.settings.Enabled(rule.ID, !rule.Optional) {
+				j.add(rule, finding.Unknown, answer{Message: "for some repositories " + *why})
+			}
+		}
+		return j.finish(), nil
+	}
 	base, err := j.base(nil)
 	if err != nil {
 		return nil, err

@@ -13,7 +13,7 @@ import (
 
 // registryTerm builds what rules see of a registry.
 func (e *Engine) registryTerm(r *snapshot.Registry) *ast.Term {
-	settings := e.config.For(config.Resource{Account: r.Account, Region: r.Region})
+	settings := e.config.For(e.accounts.Target(r.Target))
 	read := func(n snapshot.Need) bool { return e.needs[n] && r.Gap(n) == nil }
 	var o object
 	o.text("account", r.Account)

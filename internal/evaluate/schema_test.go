@@ -105,7 +105,7 @@ func richInput(t *testing.T) any {
 	e.previews = true
 	e.Begin(snapshot.Organization{ID: "o-a1b2c3d4e5", Accounts: []snapshot.Account{{ID: "111122223333"}}})
 	reg, r := rich(now)
-	v := e.view(reg, r, c.For(resource(r)))
+	v := e.view(reg, r)
 	e.table.addRegistry(e, reg)
 	e.table.addRepository(e, v)
 	j := &judgement{engine: e, target: r.Target, repository: r, settings: v.settings, gap: r.Gap}

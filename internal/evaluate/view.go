@@ -12,7 +12,9 @@ import (
 type view struct {
 	registry   *snapshot.Registry
 	repository *snapshot.Repository
+	resource   config.Resource
 	settings   *config.Effective
+	undecided  string // why it is not known which settings hold; empty when it is
 	graph      *imagegraph.Graph
 	access     *accessView // nil where no rule asks, or the policy could not be read
 	preview    *preview    // nil where no rule asks, or something could not be read
@@ -25,9 +27,11 @@ type accessView struct {
 	access.Analysis
 }
 
-func (e *Engine) view(reg *snapshot.Registry, r *snapshot.Repository, settings *config.Effective) *view {
+func (e *Engine) view(reg *snapshot.Registry, r *snapshot.Repository) *view {
+	resource := e.accounts.Repository(r)
+	settings := e.config.For(resource)
 	return &view{
-		registry: reg, repository: r, settings: settings,
+		registry: reg, repository: r, resource: resource, settings: settings, undecided: e.config.Undecided(resource),
 		graph: imagegraph.New(r.Images), access: e.accessView(reg, r, settings), preview: e.preview(r, settings),
 	}
 }

@@ -116,6 +116,12 @@ func (d *registryDraft) mend(after *snapshot.Registry, findings []finding.Findin
 		if err != nil {
 			return false, err
 		}
+		if err := allowed(fix, d.planner.judge.Settings(d.before, nil)); err != nil {
+			if err := d.planner.leaveRefused(f, d.before.Target, err); err != nil {
+				return false, err
+			}
+			continue
+		}
 		var about registryTopic
 		var words []string
 		if fix.Source == "registry-policy" {
@@ -243,8 +249,12 @@ func (d *registryDraft) finishScanning() error {
 	slices.SortFunc(d.scans, func(a, b repositoryScan) int { return cmp.Compare(a.name, b.name) })
 	after := *d.before.Scanning
 	c := &Change{Kind: KindScanning, Target: d.before.Target, AccountName: d.before.AccountName, Risk: RiskSafe}
+	settings := d.planner.judge.Settings(d.before, nil)
 	for _, s := range d.scans {
-		next, err := withRepository(after, s.name)
+		next, err := after, allowed(finding.Fix{Action: finding.SetScanning}, settings)
+		if err == nil {
+			next, err = withRepository(after, s.name)
+		}
 		if err != nil {
 			if err := d.planner.leaveRefused(s.finding, d.before.Target, err); err != nil {
 				return err

@@ -291,6 +291,10 @@ func (d *draft) mendOne(f finding.Finding) error {
 	if err != nil {
 		return err
 	}
+	// What the draft becomes may belong to another scope.
+	if err := errors.Join(allowed(fix, d.settings), allowed(fix, d.judge.Settings(d.registry, d.after))); err != nil {
+		return err
+	}
 	switch fix.Action {
 	case finding.SetPolicyStatement, finding.RemovePolicyStatement:
 		return d.mendPolicy(f, fix)
@@ -310,6 +314,15 @@ func (d *draft) mendOne(f finding.Finding) error {
 		return d.mendScan(f, fix)
 	}
 	return refuse("", "this version does not know the fix %s", fix.Action)
+}
+
+// allowed refuses a fix that the configuration does not allow.
+func allowed(fix finding.Fix, settings *config.Effective) error {
+	if settings.AllowsFix(fix.Action) {
+		return nil
+	}
+	return refuse("mend it by hand, or allow it in fixes of the configuration",
+		"the configuration does not allow %s here (fixes, %s)", fix.Action, settings.Origin("fixes"))
 }
 
 // note keeps that a change mends a finding, and how.

@@ -223,6 +223,9 @@ func everyField() script {
 		Target:     snapshot.Target{Partition: "aws", Account: "111122223333", Region: "eu-west-1"},
 		Repository: "a", Digest: digest(1), Need: snapshot.NeedPolicy, Operation: "ecr:X", Code: "C", Message: "m", Permission: "ecr:X",
 	}}
+	for _, need := range []snapshot.Need{snapshot.NeedAccounts, snapshot.NeedUnitNames, snapshot.NeedAccountTags} {
+		s.gaps = append(s.gaps, snapshot.Gap{Target: s.gaps[0].Target, Need: need, Code: "C", Message: "m"})
+	}
 	return s
 }
 

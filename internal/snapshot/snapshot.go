@@ -13,6 +13,7 @@ package snapshot
 
 import (
 	"cmp"
+	"strings"
 	"time"
 )
 
@@ -54,6 +55,27 @@ type Account struct {
 	// Path is the account's place below the root as aws:PrincipalOrgPaths
 	// writes it: "o-…/r-…/ou-…/". Empty when unknown.
 	Path string `json:"path,omitempty"`
+	// Units are the names of the organizational units on the path, the highest
+	// first, without the root. Nil when they were not read.
+	Units []string `json:"units,omitzero"`
+	// Tags are the account's tags in AWS Organizations. Nil when they were not
+	// read, empty when it has none.
+	Tags map[string]string `json:"tags,omitzero"`
+	// Gaps are what of the account was asked for and could not be read.
+	Gaps []Gap `json:"gaps,omitempty"`
+}
+
+// Gap returns why something about the account could not be read, or nil if it
+// was read or not asked for.
+func (a *Account) Gap(n Need) *Gap { return findGap(a.Gaps, n) }
+
+// UnitIDs are the root and the organizational units on the account's path, the
+// root first; nil when the path is unknown.
+func (a *Account) UnitIDs() []string {
+	if a.Path == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(a.Path, "/"), "/")[1:]
 }
 
 // Status says how far the collection of a target came.
@@ -108,6 +130,15 @@ const (
 // NeedRepositories stands for the listing of repositories itself, without
 // which nothing else of a target is known. Rules do not declare it.
 const NeedRepositories Need = "repositories"
+
+// What scopes of a configuration can need of the accounts. Rules do not declare
+// them. NeedAccounts stands for the names and places of accounts, which are
+// always asked for; the others take calls of their own.
+const (
+	NeedAccounts    Need = "accounts"
+	NeedUnitNames   Need = "unit-names"   // of the organizational units of the selected accounts
+	NeedAccountTags Need = "account-tags" // in AWS Organizations, of the selected accounts
+)
 
 // RegistryNeeds are read once for a target; RepositoryNeeds once for each
 // repository; ImageNeeds once or more for the images of a repository.

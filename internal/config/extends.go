@@ -1,0 +1,167 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// maxFiles is how many files a configuration may consist of.
+const maxFiles = 64
+
+// loader reads a file and, before it, those that it extends. Each file stands
+// once in a configuration: one that is reached in two ways would be laid over
+// what came between, which nobody means.
+type loader struct {
+	read     func(path string) ([]byte, error) // nil where what is extended is left out
+	identity func(path string) string          // the same for the same file
+	c        *Config
+	errs     []*Error
+	met      map[string]Place // files by identity → where they are extended
+	open     []string         // identities of the files that extend what is being read
+}
+
+func newLoader(path string, read func(string) ([]byte, error), identity func(string) string) *loader {
+	l := &loader{read: read, identity: identity, c: Default(), met: map[string]Place{}}
+	l.c.Path = path
+	return l
+}
+
+// identityOf is the absolute path of a file without symbolic links.
+func identityOf(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+// load reads the file itself.
+func (l *loader) load(path string, text []byte) (*Config, error) {
+	if l.read != nil {
+		own := l.identity(path)
+		l.met[own] = Place{Path: path}
+		l.open = append(l.open, own)
+	}
+	l.file(path, text)
+	return l.c, joinErrors(path, l.errs)
+}
+
+// file reads a file over what it extends.
+func (l *loader) file(path string, text []byte) {
+	root, err := parseText(path, text)
+	if err != nil {
+		l.errs = append(l.errs, asMistake(path, err))
+		return
+	}
+	if root != nil {
+		r := &reader{path: path}
+		if r.isRoot(root) {
+			for _, e := range r.extends(root) {
+				l.extend(r, e)
+			}
+			r.config(root, l.c)
+		}
+		l.errs = append(l.errs, inOrder(r.errs)...)
+	}
+	l.c.Files = append(l.c.Files, path)
+}
+
+func asMistake(path string, err error) *Error {
+	if mistake, ok := errors.AsType[*Error](err); ok {
+		return mistake
+	}
+	return &Error{Path: path, Message: err.Error()}
+}
+
+// extension is one entry of extends.
+type extension struct {
+	path string // from the working directory
+	at   string
+	node *yaml.Node
+}
+
+// extend reads what a file extends.
+func (l *loader) extend(r *reader, e extension) {
+	if l.read == nil {
+		return
+	}
+	own := l.identity(e.path)
+	for _, open := range l.open {
+		if open == own {
+			r.fail(e.at, e.node, "%s is extended in a circle: take it out here, or where it extends this file", quote(e.path))
+			return
+		}
+	}
+	if first, twice := l.met[own]; twice {
+		r.fail(e.at, e.node, "%s is already extended by %s: extend it in one place", quote(e.path), quoteless(first.String()))
+		return
+	}
+	if len(l.met) >= maxFiles {
+		r.fail(e.at, e.node, "the configuration has more than %d files: extend fewer", maxFiles)
+		return
+	}
+	text, err := l.read(e.path)
+	if err != nil {
+		r.fail(e.at, e.node, "%s", quoteless(err.Error()))
+		return
+	}
+	l.met[own] = r.place(e.node)
+	l.open = append(l.open, own)
+	l.file(e.path, text)
+	l.open = l.open[:len(l.open)-1]
+}
+
+// extends reads which files a file extends.
+func (r *reader) extends(root *yaml.Node) (all []extension) {
+	// Whatever else is wrong with the root is said when all of it is read.
+	look := &reader{path: r.path}
+	entries, _ := look.mapping("", root, "keys")
+	for _, e := range entries {
+		if e.key != "extends" || isNull(r.resolve(e.value)) {
+			continue
+		}
+		add := func(r *reader, at string, n *yaml.Node) (string, bool) {
+			path, ok := r.extended(at, n)
+			if ok {
+				all = append(all, extension{path, at, n})
+			}
+			return path, ok
+		}
+		if r.resolve(e.value).Kind == yaml.ScalarNode {
+			add(r, e.key, e.value)
+			continue
+		}
+		r.list(e.key, e.value, add)
+	}
+	return all
+}
+
+// extended reads the path of a file and resolves it against the folder of this one.
+func (r *reader) extended(at string, n *yaml.Node) (string, bool) {
+	text, ok := r.text(at, n)
+	switch {
+	case !ok:
+		return "", false
+	case text == "":
+		r.fail(at, r.resolve(n), "empty: write the path of a configuration file")
+		return "", false
+	case strings.Contains(text, "://"):
+		r.fail(at, r.resolve(n), "%s is no file: fetch it first, and name the file", quote(text))
+		return "", false
+	case filepath.IsAbs(text):
+		return filepath.Clean(text), true
+	}
+	return filepath.Join(filepath.Dir(r.path), text), true
+}
+
+// quoteless makes a text with the names of files fit for a message.
+func quoteless(text string) string {
+	quoted := fmt.Sprintf("%q", text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}
