@@ -222,6 +222,7 @@ var rivals = [][]string{
 	{"quiet", "verbose"},
 	{"quiet", "progress"},
 	{"policy", "principal"},
+	{"live", "snapshot", "assume"},
 }
 
 func displace(flags *pflag.FlagSet) {

@@ -15,7 +15,7 @@ var flagGroups = []struct {
 	title string
 	names []string
 }{
-	{"What to look at", []string{"org", "ou", "accounts", "exclude-accounts", "regions", "account", "region", "snapshot"}},
+	{"What to look at", []string{"org", "ou", "accounts", "exclude-accounts", "regions", "account", "region", "snapshot", "live", "assume"}},
 	{"Rules and settings", []string{"config", "rules", "framework"}},
 	{"Report", []string{"query", "format", "output", "details", "fail-on", "baseline", "allow-incomplete"}},
 	{"Table", []string{"all", "group-by", "columns", "sort", "limit"}},

@@ -298,6 +298,9 @@ func (r *Resource) owner() *Owner {
 // unitID is the id of a root or an organizational unit.
 var unitID = regexp.MustCompile(`^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})$`)
 
+// IsUnitID reports whether a text is the id of a root or an organizational unit.
+func IsUnitID(text string) bool { return unitID.MatchString(text) }
+
 // namesUnits reports whether some unit is given by its name.
 func (m *Match) namesUnits() bool {
 	return slices.ContainsFunc(m.Units, func(unit string) bool { return !unitID.MatchString(unit) })

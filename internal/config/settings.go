@@ -55,6 +55,7 @@ type setting struct {
 	Key
 	read func(r *reader, at string, n *yaml.Node, to *Settings) bool
 	copy func(to, from *Settings)
+	show func(*Settings) string // as the file would have it, on one line
 }
 
 // define makes a setting of the field that it finds with field. Its default is
@@ -70,6 +71,7 @@ func define[T any](name, typ, meaning string, field func(*Settings) *T, read fun
 			return ok
 		},
 		copy: func(to, from *Settings) { *field(to) = *field(from) },
+		show: func(s *Settings) string { return flow(*field(s)) },
 	}
 }
 
@@ -84,7 +86,7 @@ func flow(value any) string {
 	if err != nil {
 		panic(fmt.Sprintf("default of a setting: %v", err)) // settings have basic types only
 	}
-	return strings.TrimSuffix(string(text), "\n")
+	return strings.ReplaceAll(strings.TrimSuffix(string(text), "\n"), "\n", " ")
 }
 
 // settingTable is the table of all settings. Keys with a dot stand in sections.
@@ -234,7 +236,7 @@ func fixSettings() []setting {
 	fixes := define("fixes", "allow, deny, or list of actions",
 		"What `ecraudit plan` and `--fix` may mend: everything, nothing, or what these [actions](rules.md#findings) mend: "+strings.Join(fixActions(), ", ")+".",
 		func(s *Settings) *[]string { return &s.Fixes }, (*reader).fixes)
-	fixes.Default = "allow"
+	fixes.Default, fixes.show = "allow", showFixes
 	return []setting{fixes}
 }
 

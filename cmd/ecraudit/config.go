@@ -1,0 +1,302 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/report"
+)
+
+func newConfig(s streams) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "config",
+		Short: "Check the configuration, and say what holds where and why",
+		Long: `What holds for a repository follows from ecraudit.yaml, the files that it extends,
+and their scopes. These commands check that, and explain it line by line.`,
+		Example: "  ecraudit config explain team/api --account 111122223333 --region eu-west-1",
+		Args:    subcommand,
+		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
+	}
+	command.AddCommand(newConfigExplain(s))
+	return command
+}
+
+// explainFlags say of which repository what is explained.
+type explainFlags struct {
+	subjectFlags
+	rules  []string
+	assume []string
+	live   bool
+	format string
+}
+
+var explainFormats = []string{"text", "json"}
+
+func newConfigExplain(s streams) *cobra.Command {
+	var f explainFlags
+	command := &cobra.Command{
+		Use:   "explain REPOSITORY",
+		Short: "Say what holds for a repository, and in which line that stands",
+		Long: `Prints every setting and rule as it holds for a repository, with the file and line
+that it comes from, and which scopes hold and why the others do not.
+
+Nothing is asked of AWS. What scopes ask is taken from a snapshot, from AWS with
+--live, or from --account, --region and --assume; what is not known is said, with
+the values that depend on it. --assume takes
+  account_name=NAME  ou=PATH-OR-ID  account_tags.KEY=VALUE  tags.KEY=VALUE
+  encryption=TYPE    created=DATE   account_tags=none       tags=none
+A tag that is assumed says that there are no others than those assumed.`,
+		Example: `  ecraudit config explain team/api --account 111122223333 --region eu-west-1
+  ecraudit config explain team/api --assume tags.env=prod --assume ou=Workloads/Prod
+  ecraudit config explain access/public --snapshot org.snapshot --format json
+  ecraudit config explain payments/patched --live --account 333344445555 --role-name ecraudit-reader`,
+		Args: oneRepository,
+		RunE: func(command *cobra.Command, args []string) error {
+			if err := f.check(command.Flags()); err != nil {
+				return err
+			}
+			return f.run(command.Context(), args[0], s)
+		},
+	}
+	flags := command.Flags()
+	f.subjectFlags.add(flags)
+	flags.StringSliceVar(&f.rules, "rules", nil, "`PATHS` of files or folders of additional rules")
+	flags.StringArrayVar(&f.assume, "assume", nil, "take this for known (`WHAT=VALUE`); can be given again")
+	flags.BoolVar(&f.live, "live", false, "look the repository and its account up in AWS")
+	flags.StringVar(&f.format, "format", "text", "`FORMAT`: text or json")
+	complete(command, "format", explainFormats)
+	return command
+}
+
+func (f *explainFlags) check(flags *pflag.FlagSet) error {
+	switch {
+	case f.live && f.snapshot != "":
+		return fmt.Errorf("give one of --live and --snapshot")
+	case len(f.assume) > 0 && (f.live || f.snapshot != ""):
+		return fmt.Errorf("--assume means nothing with --live and --snapshot, which know")
+	}
+	if !f.live {
+		if err := refuse(flags, "without --live: AWS is not asked", "profile", "role-name", "external-id", "hub-role-arn"); err != nil {
+			return err
+		}
+	}
+	return oneOf("--format", f.format, explainFormats)
+}
+
+// explained is what is said of a repository.
+type explained struct {
+	Repository string   `json:"repository"`
+	Account    string   `json:"account"` // empty when not known
+	Region     string   `json:"region"`
+	Files      []string `json:"files"`
+	config.Explanation
+}
+
+func (f *explainFlags) run(ctx context.Context, repository string, s streams) error {
+	c, err := f.load()
+	if err != nil {
+		return err
+	}
+	rules, err := evaluate.LoadRules(slices.Concat(c.RulePaths, f.rules))
+	if err != nil {
+		return err
+	}
+	if err := c.ValidateRules(rules.IDs()); err != nil {
+		return err
+	}
+	resource, err := f.resource(ctx, repository)
+	if err != nil {
+		return err
+	}
+	defaults := make([]config.RuleDefault, len(rules.All))
+	for i, rule := range rules.All {
+		defaults[i] = config.RuleDefault{ID: rule.ID, Enabled: !rule.Optional, Severity: rule.Severity}
+	}
+	e := explained{
+		Repository: resource.Repository, Account: resource.Account, Region: resource.Region, Files: c.Files,
+		Explanation: c.Explain(resource, defaults),
+	}
+	if f.format == "json" {
+		return writeJSON(s.out, e)
+	}
+	return e.show(s.out)
+}
+
+// resource is what is known of the repository.
+func (f *explainFlags) resource(ctx context.Context, repository string) (config.Resource, error) {
+	if f.live || f.snapshot != "" {
+		one, err := f.find(ctx, repository, nil)
+		if err != nil {
+			return config.Resource{}, err
+		}
+		return config.NewAccounts(one.organization).Repository(one.repository), nil
+	}
+	name, err := f.locate(repository)
+	if err != nil {
+		return config.Resource{}, err
+	}
+	return f.assumed(name)
+}
+
+// assumed is a repository of which is known what the flags say.
+func (f *explainFlags) assumed(name string) (config.Resource, error) {
+	r := config.Resource{Account: f.account, Region: f.region, Repository: name, Owner: &config.Owner{}, Unknown: map[config.Criterion]string{}}
+	for _, criterion := range config.Criteria() {
+		r.Unknown[criterion] = "it is not known; --assume says it, or look with --live or --snapshot"
+	}
+	delete(r.Unknown, config.ByRepository)
+	r.Unknown[config.ByAccount], r.Unknown[config.ByRegion] = "--account says it", "--region says it"
+	if f.account != "" {
+		delete(r.Unknown, config.ByAccount)
+	}
+	if f.region != "" {
+		delete(r.Unknown, config.ByRegion)
+	}
+	for _, text := range f.assume {
+		if err := assume(&r, text); err != nil {
+			return r, err
+		}
+	}
+	return r, nil
+}
+
+var tagAssumption = regexp.MustCompile(`^(account_tags|tags)\.(.+)$`)
+
+// assume notes one assumption.
+func assume(r *config.Resource, text string) error {
+	what, value, whole := strings.Cut(text, "=")
+	if !whole {
+		return fmt.Errorf("--assume %s: write it as WHAT=VALUE, as in tags.env=prod", text)
+	}
+	known := func(c config.Criterion) { delete(r.Unknown, c) }
+	if m := tagAssumption.FindStringSubmatch(what); m != nil {
+		assumeTag(r, config.Criterion(m[1]), m[2], value)
+		return nil
+	}
+	switch what {
+	case "account_tags", "tags":
+		if value != "none" {
+			return fmt.Errorf("--assume %s: write the key too, as in %s.env=prod, or %s=none", text, what, what)
+		}
+		known(config.Criterion(what))
+	case "account_name":
+		known(config.ByAccountName)
+		r.Owner.Name = value
+	case "ou":
+		known(config.ByUnit)
+		assumeUnit(r.Owner, value)
+	case "encryption":
+		known(config.ByEncryption)
+		r.Encryption = value
+		return oneOf("--assume encryption", value, []string{"AES256", "KMS", "KMS_DSSE"})
+	case "created":
+		known(config.ByAge)
+		return assumeCreated(r, value)
+	default:
+		return oneOf("--assume", what, []string{"account_name", "ou", "account_tags.KEY", "tags.KEY", "encryption", "created"})
+	}
+	return nil
+}
+
+func assumeTag(r *config.Resource, c config.Criterion, key, value string) {
+	tags := &r.Tags
+	if c == config.ByAccountTag {
+		tags = &r.Owner.Tags
+	}
+	if *tags == nil {
+		*tags = map[string]string{}
+	}
+	(*tags)[key] = value
+	delete(r.Unknown, c)
+}
+
+// assumeUnit notes the unit of an account: its id, without those above it, or the
+// path of its name.
+func assumeUnit(o *config.Owner, unit string) {
+	if config.IsUnitID(unit) {
+		o.Units = append(o.Units, unit)
+		if o.UnitPaths == nil {
+			o.UnitPathsUnknown = "its id is assumed, not its name"
+		}
+		return
+	}
+	names := strings.Split(unit, "/")
+	for i := range names {
+		o.UnitPaths = append(o.UnitPaths, strings.Join(names[:i+1], "/"))
+	}
+	o.UnitPathsUnknown = ""
+}
+
+func assumeCreated(r *config.Resource, value string) error {
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.Parse(layout, value); err == nil {
+			r.CreatedAt = at
+			return nil
+		}
+	}
+	return fmt.Errorf("--assume created=%s: write a date such as 2026-01-31, or a moment such as 2026-01-31T12:00:00Z", value)
+}
+
+// show prints an explanation. Whatever stands in it is the file's own text, or
+// comes from AWS.
+func (e *explained) show(out io.Writer) error {
+	var b strings.Builder
+	say := func(format string, args ...any) { b.WriteString(report.Printable(fmt.Sprintf(format, args...)) + "\n") }
+	say("%s in %s/%s", e.Repository, orAny(e.Account, "account"), orAny(e.Region, "region"))
+	if len(e.Files) == 0 {
+		say("There is no configuration file: the defaults hold.")
+	}
+	if len(e.Scopes) > 0 {
+		b.WriteString("\nSCOPES, in order; later ones win\n")
+	}
+	for _, scope := range e.Scopes {
+		say("  %-14s %s  %s", scope.Verdict, scope.At, scope.Why)
+	}
+	b.WriteString("\nSETTINGS\n")
+	width := 0
+	for _, setting := range e.Settings {
+		width = max(width, len(setting.Key))
+	}
+	for _, setting := range e.Settings {
+		say("  %-*s  %s  (%s)", width, setting.Key, setting.Value, setting.At)
+		others(say, width, setting.Depends)
+	}
+	b.WriteString("\nRULES\n")
+	width = 0
+	for _, rule := range e.Rules {
+		width = max(width, len(rule.ID))
+	}
+	for _, rule := range e.Rules {
+		enabled := "off"
+		if rule.Enabled {
+			enabled = "on"
+		}
+		say("  %-*s  %-3s (%s)  %s (%s)", width, rule.ID, enabled, rule.EnabledAt, rule.Severity, rule.SeverityAt)
+		others(say, width, rule.Depends)
+	}
+	_, err := io.WriteString(out, b.String())
+	return err
+}
+
+func others(say func(string, ...any), width int, depends []config.Other) {
+	for _, other := range depends {
+		say("  %-*s  or %s (%s), if the scope %s holds", width, "", other.Value, other.At, other.Scope)
+	}
+}
+
+func orAny(text, what string) string {
+	if text == "" {
+		return "any " + what
+	}
+	return text
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ecraudit/ecraudit/internal/awssim"
+)
+
+const layeredConfig = `extends: company/base.yaml
+immutable: release
+rules:
+  tag-convention: {severity: low}
+scopes:
+  - match: {repositories: "payments/*"}
+    settings: {immutable: all}
+  - match: {tags: {env: "prod*"}}
+    settings: {fixes: deny, lifecycle: {max_days: 7}}
+    rules: {encryption: {severity: critical}}
+  - match: {ous: [workloads], account_tags: {stage: prod}}
+    settings: {encryption: {type: KMS}}
+  - match: {created_before: 2020-01-01, encryption: AES256}
+    rules: {kms-key: on}
+`
+
+const baseConfig = `immutable: none
+reader_accounts: ["444455556666"]
+scopes:
+  - match: {regions: ["us-*"]}
+    rules: {required-tags: off}
+`
+
+// layered is the demonstration with a configuration in two files.
+func layered(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t, awssim.Demo())
+	w.write("ecraudit.yaml", layeredConfig)
+	w.write("company/base.yaml", baseConfig)
+	return w
+}
+
+func TestConfigExplain(t *testing.T) {
+	w := layered(t)
+	for name, line := range map[string]string{
+		"offline": "config explain payments/patched --account 333344445555 --region us-east-1 --assume tags.env=production --assume account_name=x",
+		"live":    "config explain payments/patched --account 333344445555 --region eu-west-1 --live --role-name ecraudit-reader",
+	} {
+		w.server.ResetCalls()
+		r := w.run(line)
+		if r.code != 0 || r.err != "" {
+			t.Errorf("%s: exit code %d: %s", line, r.code, r.err)
+		}
+		golden(t, "config-explain-"+name+".text", r.out)
+		if calls := w.server.Calls().Total().Calls; (calls > 0) != (name == "live") {
+			t.Errorf("%s: %d calls", name, calls)
+		}
+	}
+}
+
+// The document for programs says the same as what an audit would use.
+func TestConfigExplainJSON(t *testing.T) {
+	w := layered(t)
+	w.works("snapshot -o s.snapshot --allow-incomplete" + orgFlags)
+	var e struct {
+		Repository, Account, Region string
+		Files                       []string
+		Scopes                      []struct{ At, Verdict, Why string }
+		Settings                    []struct {
+			Key, Value, At string
+			Depends        []struct{ Scope, Value, At string }
+		}
+		Rules []struct {
+			ID         string
+			Enabled    bool
+			EnabledAt  string `json:"enabled_at"`
+			Severity   string
+			SeverityAt string `json:"severity_at"`
+			Depends    []any
+		}
+	}
+	w.decodeJSON("config explain payments/patched --snapshot s.snapshot --format json", &e)
+	if e.Account != awssim.DemoPayments || e.Region != "eu-west-1" || !slices.Equal(e.Files, []string{"company/base.yaml", "ecraudit.yaml"}) {
+		t.Errorf("%+v", e)
+	}
+	var verdicts []string
+	for _, scope := range e.Scopes {
+		verdicts = append(verdicts, scope.At+" "+scope.Verdict)
+	}
+	want := []string{
+		"company/base.yaml:4 does not hold", "ecraudit.yaml:1 holds", "ecraudit.yaml:6 holds", "ecraudit.yaml:8 does not hold", "ecraudit.yaml:11 holds",
+		"ecraudit.yaml:13 does not hold",
+	}
+	if !slices.Equal(verdicts, want) {
+		t.Errorf("%q", verdicts)
+	}
+	for _, s := range e.Settings {
+		if len(s.Depends) > 0 {
+			t.Errorf("%s depends on %v, but everything is known", s.Key, s.Depends)
+		}
+		if s.Key == "immutable" && (s.Value != "all" || s.At != "ecraudit.yaml:7") || s.Key == "fixes" && (s.Value != "allow" || s.At != "default") {
+			t.Errorf("%+v", s)
+		}
+	}
+	for _, r := range e.Rules {
+		if r.ID == "tag-convention" && (r.Severity != "low" || r.SeverityAt != "ecraudit.yaml:4" || r.EnabledAt != "default") {
+			t.Errorf("%+v", r)
+		}
+	}
+}
+
+func TestConfigExplainMistakes(t *testing.T) {
+	w := layered(t)
+	for line, want := range map[string]string{
+		"config explain":                              "takes one repository",
+		"config explain a/b --assume env=prod":        `--assume: "env" is not one of`,
+		"config explain a/b --assume env":             "write it as WHAT=VALUE",
+		"config explain a/b --assume tags=prod":       "write the key too",
+		"config explain a/b --assume encryption=kms":  `did you mean "KMS"?`,
+		"config explain a/b --assume created=soon":    "write a date such as",
+		"config explain a/b --live --snapshot x":      "give one of --live and --snapshot",
+		"config explain a/b --live --assume tags.a=b": "--assume means nothing with --live",
+		"config explain a/b --role-name r":            "--role-name means nothing without --live",
+		"config explain a/b --format yaml":            `"yaml" is not one of text, json`,
+		"config explain a/b --account 12":             "12 digits",
+		"config explan":                               "explain",
+	} {
+		if r := w.run(line); r.code != exitError || !strings.Contains(r.err, want) {
+			t.Errorf("%s: exit code %d: %s", line, r.code, r.err)
+		}
+	}
+}
+
+// What variables say of asking AWS and of snapshots is for other commands where
+// something is assumed.
+func TestConfigExplainLeavesVariablesAside(t *testing.T) {
+	w := layered(t)
+	w.server.ResetCalls()
+	r := w.under("config explain payments/patched --assume tags.env=prod", "ECRAUDIT_SNAPSHOT=none", "ECRAUDIT_LIVE=1", "ECRAUDIT_ROLE_NAME=r")
+	if r.code != 0 || r.err != "" || w.server.Calls().Total().Calls > 0 {
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+}
+
+// Tags of AWS and names of files never become commands of the terminal.
+func TestConfigExplainIsSafe(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	w.write("ecraudit.yaml", "release_tags: \"\\e]0;x\\a|v.*\"\nscopes: [{match: {account_names: \"\\e[2J\"}, settings: {immutable: all}}]\n")
+	r := w.run("config explain a/b --assume account_name=\x1b[31mred --account 111122223333")
+	if r.code != 0 || strings.ContainsAny(r.out, "\x1b\a") || !strings.Contains(r.out, "account_names") {
+		t.Errorf("exit code %d: %q", r.code, r.out)
+	}
+	r = w.run("config explain a/b --format json --assume account_name=\x1b[31mred --account 111122223333")
+	if strings.ContainsAny(r.out, "\x1b\a") || !json.Valid([]byte(r.out)) {
+		t.Errorf("%q", r.out)
+	}
+}
