@@ -27,7 +27,7 @@ and their scopes. These commands check that, and explain it line by line.`,
 		Args:    subcommand,
 		RunE:    func(command *cobra.Command, _ []string) error { return command.Help() },
 	}
-	command.AddCommand(newConfigExplain(s))
+	command.AddCommand(newConfigExplain(s), newConfigValidate(s), newConfigSchema(s))
 	return command
 }
 

@@ -2,9 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/ecraudit/ecraudit/internal/awssim"
 )
@@ -154,5 +160,99 @@ func TestConfigExplainIsSafe(t *testing.T) {
 	r = w.run("config explain a/b --format json --assume account_name=\x1b[31mred --account 111122223333")
 	if strings.ContainsAny(r.out, "\x1b\a") || !json.Valid([]byte(r.out)) {
 		t.Errorf("%q", r.out)
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	w := layered(t)
+	if r := w.run("config validate"); r.code != 0 || r.out != "ecraudit.yaml is valid: 2 files, 6 scopes, 0 warnings\n" || w.server.Calls().Total().Calls > 0 {
+		t.Errorf("exit code %d: %s%s", r.code, r.out, r.err)
+	}
+	w.write("bad.yaml", "extends: worse.yaml\nimmutable: some\nrules: {encription: off}\n")
+	w.write("worse.yaml", "rules: {kms: off}\n")
+	r := w.run("config validate bad.yaml")
+	want := `ecraudit: bad.yaml:2:12: immutable: unknown choice "some": use one of release, all, none
+ecraudit: worse.yaml:1:9: unknown rule "kms": did you mean "kms-key"?
+ecraudit: bad.yaml:3:9: unknown rule "encription": did you mean "encryption"?
+`
+	if r.code != exitError || r.err != want {
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+	w.write("warned.yaml", `scopes:
+  - {match: {repositories: "team/*"}, settings: {immutable: all}, rules: {registry-scanning-basic: on}}
+  - {match: {repositories: "*"}, settings: {immutable: none}}
+  - {match: {account_names: [payments, paymnets], ous: [workloads], account_tags: {stge: x}}, rules: {encryption: off}}
+  - {match: {regions: eu-*}, rules: {replica-parity: off}}
+`)
+	common := `warning: warned.yaml:2: immutable has no effect: warned.yaml:3 sets it again wherever this scope holds
+warning: warned.yaml:2: rules.registry-scanning-basic has no effect: the rule judges a registry as a whole, which the scope does not hold for
+warning: warned.yaml:5: rules.replica-parity has no effect: the rule judges the organization as a whole, which the scope does not hold for
+`
+	organization := common + `warning: warned.yaml:4: match.account_names: no account of the organization has "paymnets"
+warning: warned.yaml:4: match.account_tags: no account of the organization has "stge=x"
+`
+	w.works("snapshot --config warned.yaml -o s.snapshot --allow-incomplete" + orgFlags)
+	for line, want := range map[string]string{
+		"config validate warned.yaml":                       common + "warned.yaml is valid: 1 file, 4 scopes, 3 warnings\n",
+		"config validate warned.yaml --org":                 organization + "warned.yaml is valid: 1 file, 4 scopes, 5 warnings\n",
+		"config validate warned.yaml --snapshot s.snapshot": organization + "warning: warned.yaml:2: the scope holds for nothing in the snapshot\nwarning: warned.yaml:4: the scope holds for nothing in the snapshot\nwarned.yaml is valid: 1 file, 4 scopes, 7 warnings\n",
+	} {
+		if r := w.run(line); r.code != 0 || r.out != want {
+			t.Errorf("%s: exit code %d: %s\n%s", line, r.code, r.err, cmp.Diff(want, r.out))
+		}
+	}
+	for line, want := range map[string]string{
+		"config validate a b":                         `"b" is one too many`,
+		"config validate none.yaml":                   "no such file",
+		"config validate --snapshot none":             "no such file",
+		"config validate --org --snapshot s.snapshot": "--org means nothing with --snapshot",
+	} {
+		if r := w.run(line); r.code != exitError || !strings.Contains(r.err, want) {
+			t.Errorf("%s: exit code %d: %s", line, r.code, r.err)
+		}
+	}
+}
+
+// The published schema is what the command prints, and accepts the demonstration.
+func TestConfigSchema(t *testing.T) {
+	w := layered(t)
+	printed := w.works("config schema").out
+	path := filepath.Join(root, "internal", "config", "schema", "ecraudit.v1.json")
+	if *update {
+		if err := os.WriteFile(path, []byte(printed), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if published, err := os.ReadFile(path); err != nil || string(published) != printed {
+		t.Errorf("the published schema is not current: go test ./cmd/ecraudit -run TestConfigSchema -update (%v)", err)
+	}
+	document, err := jsonschema.UnmarshalJSON(strings.NewReader(printed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("ecraudit.v1.json", document); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := compiler.Compile("ecraudit.v1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(demoConfig), layeredConfig, baseConfig} {
+		var value any
+		if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+			t.Fatal(err)
+		}
+		encoded, err := json.Marshal(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		instance, err := jsonschema.UnmarshalJSON(strings.NewReader(string(encoded)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(instance); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/spf13/cobra"
+
+	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/report"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// validateFlags say what a configuration is held against.
+type validateFlags struct {
+	targetFlags
+	rules    []string
+	snapshot string
+}
+
+func newConfigValidate(s streams) *cobra.Command {
+	var f validateFlags
+	command := &cobra.Command{
+		Use:   "validate [FILE]",
+		Short: "Check a configuration and the files that it extends",
+		Long: `Reports all mistakes of a configuration file, of those that it extends and of the
+ids of rules at once, and warns of what is allowed but hardly meant: scopes that
+later ones override, rules that a scope can never run, and, with --org or
+--snapshot, scopes that match no account or no repository.
+
+Without FILE it is ecraudit.yaml in the working directory.
+
+Exit codes:
+  0  the configuration can be used, perhaps with warnings
+  1  it has mistakes, or could not be read`,
+		Example: `  ecraudit config validate
+  ecraudit config validate ecraudit.yaml --snapshot org.snapshot
+  ecraudit config validate --org`,
+		Args: func(command *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				return fmt.Errorf("%s takes one file: %q is one too many", command.CommandPath(), args[1])
+			}
+			return nil
+		},
+		RunE: func(command *cobra.Command, args []string) error {
+			if f.snapshot != "" {
+				if err := refuseAWSFlags(command.Flags()); err != nil {
+					return err
+				}
+			}
+			if err := f.check(); err != nil {
+				return err
+			}
+			return f.run(command.Context(), args, s)
+		},
+	}
+	flags := command.Flags()
+	flags.StringSliceVar(&f.rules, "rules", nil, "`PATHS` of files or folders of additional rules")
+	flags.StringVar(&f.snapshot, "snapshot", "", "hold the scopes against this snapshot `FILE`")
+	flags.BoolVar(&f.options.Selection.Organization, "org", false, "hold the scopes against the accounts of the organization")
+	f.addCredentials(flags)
+	f.addPace(flags)
+	return command
+}
+
+func (f *validateFlags) run(ctx context.Context, args []string, s streams) error {
+	c, rules, err := f.review(args)
+	if err != nil {
+		return err
+	}
+	warnings := slices.Concat(c.Overridden(), neverRun(c, rules))
+	found, err := f.against(ctx, c)
+	if err != nil {
+		return err
+	}
+	for _, w := range slices.Concat(warnings, found) {
+		if _, err := fmt.Fprintf(s.out, "warning: %s\n", report.Printable(w.String())); err != nil {
+			return err
+		}
+	}
+	total := len(warnings) + len(found)
+	_, err = fmt.Fprintf(s.out, "%s is valid: %s, %s, %s\n", report.Printable(c.Path),
+		plural(len(c.Files), "file", "files"), plural(len(c.Scopes), "scope", "scopes"), plural(total, "warning", "warnings"))
+	return err
+}
+
+// review reads the configuration, and reports all mistakes of files and ids of
+// rules at once.
+func (f *validateFlags) review(args []string) (*config.Config, *evaluate.Rules, error) {
+	path, found := config.Find(".")
+	if len(args) > 0 {
+		path, found = args[0], true
+	}
+	if !found {
+		return nil, nil, errors.New("there is no ecraudit.yaml in the working directory: name the file, or write one with: ecraudit init")
+	}
+	c, err := config.Review(path)
+	rules, ruleErr := evaluate.LoadRules(slices.Concat(c.RulePaths, f.rules))
+	if ruleErr != nil {
+		return nil, nil, errors.Join(err, ruleErr)
+	}
+	return c, rules, errors.Join(err, c.ValidateRules(rules.IDs()))
+}
+
+// neverRun warns of rules in scopes that hold for nothing that the rules judge.
+func neverRun(c *config.Config, rules *evaluate.Rules) []config.Warning {
+	registryRules := map[string]string{}
+	for _, rule := range rules.All {
+		if rule.Scope == "registry" || rule.Scope == "organization" {
+			registryRules[rule.ID] = string(rule.Scope)
+		}
+	}
+	return c.OutOfPlace(registryRules)
+}
+
+// against holds the scopes against an organization or a snapshot.
+func (f *validateFlags) against(ctx context.Context, c *config.Config) ([]config.Warning, error) {
+	switch {
+	case f.snapshot != "":
+		used := &scopeUse{config: c}
+		if _, err := readSnapshot(ctx, f.snapshot, nil, used); err != nil {
+			return nil, err
+		}
+		return used.warnings(), nil
+	case f.options.Selection.Organization:
+		options := withDefaults(f.options, c, c.Needs(), &placedSink{})
+		organization, err := collect.Organization(ctx, options)
+		return c.Unmatched(organization), err
+	}
+	return nil, nil
+}
+
+// scopeUse counts for what scopes may hold.
+type scopeUse struct {
+	config       *config.Config
+	organization snapshot.Organization
+	accounts     *config.Accounts
+
+	mu   sync.Mutex
+	used []bool
+}
+
+func (u *scopeUse) Begin(o snapshot.Organization) error {
+	u.organization, u.accounts = o, config.NewAccounts(o)
+	u.used = make([]bool, len(u.config.Scopes))
+	return nil
+}
+
+func (u *scopeUse) Registry(_ context.Context, r *snapshot.Registry) error {
+	u.note(u.accounts.Target(r.Target))
+	return nil
+}
+
+func (u *scopeUse) Repository(_ context.Context, _ *snapshot.Registry, r *snapshot.Repository) error {
+	u.note(u.accounts.Repository(r))
+	return nil
+}
+
+func (*scopeUse) Done(snapshot.TargetResult) error { return nil }
+
+func (u *scopeUse) note(r config.Resource) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for i, may := range u.config.HoldsIn(r) {
+		u.used[i] = u.used[i] || may
+	}
+}
+
+func (u *scopeUse) warnings() []config.Warning {
+	warnings := u.config.Unmatched(u.organization)
+	for i, used := range u.used {
+		if !used {
+			warnings = append(warnings, config.Warning{At: u.config.Scopes[i].Place(), Message: "the scope holds for nothing in the snapshot"})
+		}
+	}
+	return warnings
+}
+
+func newConfigSchema(s streams) *cobra.Command {
+	var paths []string
+	command := &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the configuration file, for editors",
+		Long: `Prints the JSON Schema of ecraudit.yaml with the ids of the default rules and of
+those of --rules, so that editors complete and check the file.`,
+		Example: `  ecraudit config schema > ecraudit.schema.json
+  ecraudit config schema --rules my-rules/`,
+		Args: noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			rules, err := evaluate.LoadRules(paths)
+			if err != nil {
+				return err
+			}
+			known := make([]config.KnownRule, len(rules.All))
+			for i, rule := range rules.All {
+				known[i] = config.KnownRule{ID: rule.ID, Title: strings.TrimSpace(rule.Title)}
+			}
+			_, err = s.out.Write(config.Schema(known))
+			return err
+		},
+	}
+	command.Flags().StringSliceVar(&paths, "rules", nil, "`PATHS` of files or folders of additional rules")
+	return command
+}

@@ -1,0 +1,216 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// Warning is something in a configuration that is allowed but hardly meant.
+type Warning struct {
+	At      Place
+	Message string
+}
+
+func (w Warning) String() string { return w.At.String() + ": " + w.Message }
+
+// Overridden are the settings and rules of scopes that never take effect, because
+// a later scope, which holds wherever that one does, says them again.
+func (c *Config) Overridden() []Warning {
+	var warnings []Warning
+	for i := range c.Scopes {
+		early := &c.Scopes[i]
+		var found []Warning
+		for _, key := range early.Named {
+			if late := c.overridesSetting(i, key); late != nil {
+				found = append(found, Warning{early.settings[key], fmt.Sprintf("%s has no effect: %s sets it again wherever this scope holds", key, late.settings[key])})
+			}
+		}
+		for _, id := range slices.Sorted(maps.Keys(early.Rules)) {
+			if late := c.overridesRule(i, id); late != nil {
+				origin := early.rules[id]
+				found = append(found, Warning{firstPlace(origin.enabled, origin.severity), fmt.Sprintf("rules.%s has no effect: the scope %s says it again wherever this scope holds", quoteRule(id), late.at)})
+			}
+		}
+		if len(found) > 0 && len(found) == len(early.Named)+len(early.Rules) && !early.Everywhere {
+			found = []Warning{{early.at, "the scope has no effect: later scopes say everything again wherever it holds; put it after them, or remove it"}}
+		}
+		warnings = append(warnings, found...)
+	}
+	return warnings
+}
+
+func firstPlace(places ...Place) Place {
+	for _, p := range places {
+		if p != (Place{}) {
+			return p
+		}
+	}
+	return Place{}
+}
+
+func quoteRule(id string) string {
+	if quoted := quote(id); quoted != `"`+id+`"` {
+		return quoted
+	}
+	return id
+}
+
+func (c *Config) overridesSetting(i int, key string) *Scope {
+	for j := i + 1; j < len(c.Scopes); j++ {
+		if late := &c.Scopes[j]; slices.Contains(late.Named, key) && late.covers(&c.Scopes[i]) {
+			return late
+		}
+	}
+	return nil
+}
+
+func (c *Config) overridesRule(i int, id string) *Scope {
+	early := c.Scopes[i].Rules[id]
+	for j := i + 1; j < len(c.Scopes); j++ {
+		late := &c.Scopes[j]
+		says, covered := late.Rules[id], late.covers(&c.Scopes[i])
+		if covered && (early.Enabled == nil || says.Enabled != nil) && (early.Severity == nil || says.Severity != nil) {
+			return late
+		}
+	}
+	return nil
+}
+
+// covers reports whether the scope surely holds wherever another does.
+func (s *Scope) covers(o *Scope) bool {
+	for _, c := range Criteria() {
+		if s.Match.given(c) && !s.Match.coversBy(c, &o.Match) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m *Match) coversBy(c Criterion, o *Match) bool {
+	switch {
+	case !o.given(c):
+		return false
+	case c == ByAge:
+		return !o.CreatedAfter.Before(m.CreatedAfter) && (m.CreatedBefore.IsZero() || !o.CreatedBefore.IsZero() && !o.CreatedBefore.After(m.CreatedBefore))
+	case m.tagGlobs(c) != nil:
+		wanted := o.tagGlobs(c)
+		for key, globs := range m.tagGlobs(c) {
+			if len(wanted[key]) == 0 || !coverAll(globs, wanted[key]) {
+				return false
+			}
+		}
+		return true
+	}
+	return coverAll(m.globs(c), o.globs(c))
+}
+
+// coverAll reports whether each glob is covered by one of others.
+func coverAll(by, globs []string) bool {
+	for _, glob := range globs {
+		if !slices.ContainsFunc(by, func(wide string) bool { return coversGlob(wide, glob) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// coversGlob reports whether a glob surely matches whatever another does. Taken
+// as text, a * of the other can only be met by one of its own.
+func coversGlob(wide, glob string) bool {
+	return wide == glob || !strings.Contains(wide, "?") && matchGlob(wide, glob)
+}
+
+// Unmatched are the criteria of scopes that hold for no account of an
+// organization, as far as it was read.
+func (c *Config) Unmatched(o snapshot.Organization) []Warning {
+	if !listed(o) {
+		return nil
+	}
+	accounts := NewAccounts(o)
+	var warnings []Warning
+	for i := range c.Scopes {
+		for _, criterion := range []Criterion{ByAccount, ByAccountName, ByUnit, ByAccountTag} {
+			match := &c.Scopes[i].Match
+			for _, part := range match.parts(criterion) {
+				if accounts.none(part) {
+					warnings = append(warnings, Warning{c.Scopes[i].at, fmt.Sprintf("match.%s: no account of the organization has %s", criterion, quote(part.describe(criterion)))})
+				}
+			}
+		}
+	}
+	return warnings
+}
+
+// parts are matches by one glob of a criterion each.
+func (m *Match) parts(c Criterion) (parts []*Match) {
+	for _, glob := range m.globs(c) {
+		only := []string{glob}
+		switch c {
+		case ByAccount:
+			parts = append(parts, &Match{Accounts: only})
+		case ByAccountName:
+			parts = append(parts, &Match{AccountNames: only})
+		case ByUnit:
+			parts = append(parts, &Match{Units: only})
+		}
+	}
+	if c == ByAccountTag {
+		for key, globs := range m.AccountTags {
+			parts = append(parts, &Match{AccountTags: map[string][]string{key: globs}})
+		}
+		slices.SortFunc(parts, func(a, b *Match) int { return strings.Compare(a.describe(c), b.describe(c)) })
+	}
+	return parts
+}
+
+// none reports whether surely no account matches.
+func (a *Accounts) none(m *Match) bool {
+	asks := m.asks()
+	for id, owner := range a.owners {
+		if holds(asks, &Resource{Account: id, Owner: owner}) != no {
+			return false
+		}
+	}
+	return true
+}
+
+// HoldsIn reports for every scope whether it may hold for a resource: it is not
+// known that it does not.
+func (c *Config) HoldsIn(r Resource) []bool {
+	c.compile()
+	may := make([]bool, len(c.asks))
+	for i := range c.asks {
+		may[i] = holds(c.asks[i], &r) != no
+	}
+	return may
+}
+
+// OutOfPlace are the rules in scopes that hold for repositories only, although the
+// rules judge registries or the organization: rule id to what it judges.
+func (c *Config) OutOfPlace(judges map[string]string) []Warning {
+	var warnings []Warning
+	for i := range c.Scopes {
+		scope := &c.Scopes[i]
+		for _, id := range slices.Sorted(maps.Keys(scope.Rules)) {
+			what := judges[id]
+			narrow := what == "registry" && slices.ContainsFunc(Criteria(), func(by Criterion) bool { return by.ofRepository() && scope.Match.given(by) })
+			if narrow || what == "organization" && !scope.Everywhere {
+				origin := scope.rules[id]
+				warnings = append(warnings, Warning{firstPlace(origin.enabled, origin.severity),
+					fmt.Sprintf("rules.%s has no effect: the rule judges %s as a whole, which the scope does not hold for", quoteRule(id), plainly(what))})
+			}
+		}
+	}
+	return warnings
+}
+
+func plainly(what string) string {
+	if what == "registry" {
+		return "a registry"
+	}
+	return "the organization"
+}

@@ -1,0 +1,82 @@
+package config
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+func lines(warnings []Warning) string {
+	var all []string
+	for _, w := range warnings {
+		all = append(all, w.String())
+	}
+	return strings.Join(all, "\n")
+}
+
+func TestOverridden(t *testing.T) {
+	for _, c := range []struct{ name, first, second, want string }{
+		{"by the same match", "{match: {regions: eu-*}, settings: {immutable: all}}", "{match: {regions: eu-*}, settings: {immutable: none}}",
+			"e.yaml:2: the scope has no effect: later scopes say everything again wherever it holds; put it after them, or remove it"},
+		{"in part", "{match: {regions: eu-west-1, accounts: '1*'}, settings: {immutable: all, scan_on_push: off}}", "{match: {regions: eu-*}, settings: {immutable: none}}",
+			"e.yaml:2: immutable has no effect: e.yaml:3 sets it again wherever this scope holds"},
+		{"a rule", "{match: {tags: {a: x, b: y}}, rules: {a: off}}", "{match: {tags: {a: '*'}}, rules: {a: on}}",
+			"e.yaml:2: the scope has no effect: later scopes say everything again wherever it holds; put it after them, or remove it"},
+		{"a rule's severity is left", "{match: {tags: {a: x}}, rules: {a: {enabled: off, severity: low}}}", "{match: {tags: {a: '*'}}, rules: {a: on}}", ""},
+		{"not elsewhere", "{match: {regions: eu-*}, settings: {immutable: all}}", "{match: {regions: eu-west-1}, settings: {immutable: none}}", ""},
+		{"not by what asks more", "{match: {regions: eu-*}, settings: {immutable: all}}", "{match: {regions: eu-*, accounts: '1*'}, settings: {immutable: none}}", ""},
+		{"not by one character", "{match: {repositories: 'a*'}, settings: {immutable: all}}", "{match: {repositories: 'a?'}, settings: {immutable: none}}", ""},
+		{"by age", "{match: {created_after: 2026-02-01, created_before: 2026-03-01}, rules: {a: off}}", "{match: {created_after: 2026-01-01}, rules: {a: on}}",
+			"e.yaml:2: the scope has no effect: later scopes say everything again wherever it holds; put it after them, or remove it"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			config, err := Parse("e.yaml", []byte("scopes:\n  - "+c.first+"\n  - "+c.second+"\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, lines(config.Overridden()), c.want)
+		})
+	}
+}
+
+// What covers holds wherever the other does.
+func TestCoversIsSound(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := parseFile(t, plain{}, plain{}, []plain{
+			{"match": drawMatch(t), "settings": plain{"immutable": "all"}}, {"match": drawMatch(t), "settings": plain{"immutable": "none"}},
+		})
+		if !c.Scopes[1].covers(&c.Scopes[0]) {
+			return
+		}
+		for range 20 {
+			r := drawResource(t)
+			if may := c.HoldsIn(r); may[0] && !may[1] {
+				t.Fatalf("%+v", r)
+			}
+		}
+	})
+}
+
+func TestUnmatched(t *testing.T) {
+	c, err := Parse("e.yaml", []byte(`scopes:
+  - {match: {accounts: ["111122223333", "999*"]}, rules: {a: off}}
+  - {match: {account_names: ["prod-*", "pord-*"], ous: [Workloads, Worklaods]}, rules: {a: off}}
+  - {match: {account_tags: {stage: prod, stge: prod}}, rules: {a: off}}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := snapshot.Organization{Accounts: []snapshot.Account{{
+		ID: "111122223333", State: "ACTIVE", Name: "prod-1", Path: "o-a/r-ab12/ou-ab12-11111111/", Units: []string{"Workloads"}, Tags: map[string]string{"stage": "prod"},
+	}}}
+	equal(t, lines(c.Unmatched(o)), `e.yaml:2: match.accounts: no account of the organization has "999*"
+e.yaml:3: match.account_names: no account of the organization has "pord-*"
+e.yaml:3: match.ous: no account of the organization has "Worklaods"
+e.yaml:4: match.account_tags: no account of the organization has "stge=prod"`)
+	equal(t, len(c.Unmatched(snapshot.Organization{Accounts: []snapshot.Account{{ID: "1"}}})), 0)
+	o.Accounts[0].Tags, o.Accounts[0].Units = nil, nil // what was not read matches nothing for sure
+	equal(t, strings.Count(lines(c.Unmatched(o)), "\n"), 1)
+}
