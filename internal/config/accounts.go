@@ -51,8 +51,11 @@ func ownerOutside(o snapshot.Organization) *Owner {
 }
 
 func ownerOf(a *snapshot.Account, unread string) *Owner {
-	owner := &Owner{Name: a.Name, Units: a.UnitIDs(), Tags: a.Tags, Unknown: map[Criterion]string{}}
+	owner := &Owner{Name: a.Name, Units: a.UnitIDs(), Tags: a.Tags}
 	missing := func(c Criterion, n snapshot.Need) {
+		if owner.Unknown == nil {
+			owner.Unknown = map[Criterion]string{}
+		}
 		owner.Unknown[c] = why(a.Gap(n), unread)
 	}
 	if a.Name == "" {

@@ -191,8 +191,10 @@ func (m *Match) within(at time.Time) bool {
 
 // unknown reports whether and why it is not known what a criterion asks about.
 func (r *Resource) unknown(c Criterion) (why string, unknown bool) {
-	if why, unknown := r.Unknown[c]; unknown {
-		return why, true
+	if len(r.Unknown) > 0 {
+		if why, unknown := r.Unknown[c]; unknown {
+			return why, true
+		}
 	}
 	switch c {
 	case ByAccountName, ByUnit, ByAccountTag:
@@ -202,7 +204,9 @@ func (r *Resource) unknown(c Criterion) (why string, unknown bool) {
 		if r.Owner == nil {
 			return "nothing is known of the account", true
 		}
-		why, unknown = r.Owner.Unknown[c]
+		if len(r.Owner.Unknown) > 0 {
+			why, unknown = r.Owner.Unknown[c]
+		}
 		return why, unknown
 	case ByEncryption:
 		return "it was not read", r.Repository != "" && r.Encryption == ""
@@ -328,11 +332,14 @@ func anyGlob(globs []string) func(string) bool {
 // compileGlob has a shortcut for the globs that people write most.
 func compileGlob(glob string) func(string) bool {
 	head, wild := strings.CutSuffix(glob, "*")
+	tail, any := strings.CutPrefix(glob, "*")
 	switch {
 	case !strings.ContainsAny(glob, "*?"):
 		return func(text string) bool { return text == glob }
 	case wild && !strings.ContainsAny(head, "*?"):
 		return func(text string) bool { return strings.HasPrefix(text, head) }
+	case any && !strings.ContainsAny(tail, "*?"):
+		return func(text string) bool { return strings.HasSuffix(text, tail) }
 	}
 	return func(text string) bool { return matchGlob(glob, text) }
 }

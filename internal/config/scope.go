@@ -132,6 +132,20 @@ func (e *Effective) AllowsFix(action finding.Action) bool {
 // so that callers can keep derived values by pointer. A scope of which it is not
 // known whether it holds does not count; see [Config.Undecided].
 func (c *Config) For(r Resource) *Effective {
+	e, _ := c.Decide(r)
+	return e
+}
+
+// Undecided says why it is not known which scopes hold for a resource; empty
+// when it is known. Where it is not, what [Config.For] returns is a guess, and
+// no verdict that rests on it is known.
+func (c *Config) Undecided(r Resource) string {
+	_, why := c.Decide(r)
+	return why
+}
+
+// Decide is [Config.For] and [Config.Undecided] at once.
+func (c *Config) Decide(r Resource) (e *Effective, undecided string) {
 	c.compile()
 	var room [32]byte
 	held := room[:0] // a bit for every scope
@@ -139,17 +153,22 @@ func (c *Config) For(r Resource) *Effective {
 		if i%8 == 0 {
 			held = append(held, 0)
 		}
-		if holds(c.asks[i], &r) == yes {
+		switch holds(c.asks[i], &r) {
+		case yes:
 			held[i/8] |= 1 << (i % 8)
+		case unsure:
+			if undecided == "" {
+				undecided = "which settings hold depends on " + doubt(c.asks[i], &r)
+			}
 		}
 	}
 	c.mu.RLock()
-	e := c.effective[string(held)]
+	e = c.effective[string(held)]
 	c.mu.RUnlock()
-	if e != nil {
-		return e
+	if e == nil {
+		e = c.remember(string(held))
 	}
-	return c.remember(string(held))
+	return e, undecided
 }
 
 // compile makes the criteria of all scopes ready, once.
@@ -176,19 +195,6 @@ func holds(asks []ask, r *Resource) verdict {
 		}
 	}
 	return all
-}
-
-// Undecided says why it is not known which scopes hold for a resource; empty
-// when it is known. Where it is not, what [Config.For] returns is a guess, and
-// no verdict that rests on it is known.
-func (c *Config) Undecided(r Resource) string {
-	c.compile()
-	for i := range c.asks {
-		if holds(c.asks[i], &r) == unsure {
-			return "which settings hold depends on " + doubt(c.asks[i], &r)
-		}
-	}
-	return ""
 }
 
 // doubt names the first criterion of which it is not known whether it holds.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,4 +146,47 @@ func readyQueries(b *testing.B, engine *Engine, reg *snapshot.Registry, r *snaps
 		}
 	}
 	return queries
+}
+
+// BenchmarkScoping finds out which settings hold for the repositories of a large
+// organization, with many scopes that ask about everything, and what part that is
+// of judging a repository of ten images with the default rules.
+func BenchmarkScoping(b *testing.B) {
+	const repositories, scopes = 20_000, 25
+	var text strings.Builder
+	text.WriteString("scopes:\n")
+	for i := range scopes {
+		fmt.Fprintf(&text, "  - {match: {account_names: ['*-prod', 'p%d'], ous: ['Work*'], regions: ['eu-*'], repositories: ['team/*', '*-%d'], tags: {env: ['prod*', 'p%d']}, created_after: 2020-01-01}, settings: {limits: {images: %d}}}\n", i, i, i, i+1)
+	}
+	c, err := config.Parse("ecraudit.yaml", []byte(text.String()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	accounts := config.NewAccounts(snapshot.Organization{Accounts: []snapshot.Account{{
+		ID: "111122223333", State: "ACTIVE", Name: "team-prod", Path: "o-a/r-ab12/ou-ab12-11111111/", Units: []string{"Workloads"}, Tags: map[string]string{},
+	}}})
+	reg, r := benchRepository(10)
+	r.CreatedAt, r.Tags = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC), map[string]string{"env": "prod"}
+	engine := benchEngine(b)
+	for range 3 { // what is compiled and kept once is not what a repository costs
+		if _, err := engine.Repository(b.Context(), reg, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	began := time.Now()
+	const judged = 20
+	for range judged {
+		if _, err := engine.Repository(b.Context(), reg, r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	one := time.Since(began) / judged
+	for b.Loop() {
+		for range repositories {
+			c.Decide(accounts.Repository(r))
+		}
+	}
+	scoping := b.Elapsed() / time.Duration(b.N*repositories)
+	b.ReportMetric(float64(scoping.Nanoseconds()), "ns/repository")
+	b.ReportMetric(100*float64(scoping)/float64(one), "%-of-evaluation")
 }

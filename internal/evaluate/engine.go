@@ -161,9 +161,10 @@ func (e *Engine) ImagineRegistry(ctx context.Context, r *snapshot.Registry) ([]f
 
 func (e *Engine) registry(ctx context.Context, r *snapshot.Registry) ([]finding.Finding, error) {
 	resource := e.accounts.Target(r.Target)
-	j := &judgement{engine: e, target: r.Target, settings: e.config.For(resource), gap: r.Gap}
-	if why := e.config.Undecided(resource); why != "" {
-		j.undecided(why, resource, finding.ScopeRegistry)
+	settings, undecided := e.config.Decide(resource)
+	j := &judgement{engine: e, target: r.Target, settings: settings, gap: r.Gap}
+	if undecided != "" {
+		j.undecided(undecided, resource, finding.ScopeRegistry)
 		return j.finish(), nil
 	}
 	base, err := j.base(e.registryValue(r))

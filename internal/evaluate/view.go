@@ -29,9 +29,9 @@ type accessView struct {
 
 func (e *Engine) view(reg *snapshot.Registry, r *snapshot.Repository) *view {
 	resource := e.accounts.Repository(r)
-	settings := e.config.For(resource)
+	settings, undecided := e.config.Decide(resource)
 	return &view{
-		registry: reg, repository: r, resource: resource, settings: settings, undecided: e.config.Undecided(resource),
+		registry: reg, repository: r, resource: resource, settings: settings, undecided: undecided,
 		graph: imagegraph.New(r.Images), access: e.accessView(reg, r, settings), preview: e.preview(r, settings),
 	}
 }
