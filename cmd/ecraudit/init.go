@@ -105,11 +105,11 @@ func (f *initFlags) write(text string, stdout io.Writer) error {
 		_, err := io.WriteString(stdout, text)
 		return err
 	}
-	file, err := os.OpenFile(f.output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(f.output, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // a configuration is for everybody who works on the repository
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", f.output, snapshot.Cause(err))
 	}
-	_, err = io.WriteString(file, text)
+	_, err = file.WriteString(text)
 	if err := errors.Join(err, file.Close()); err != nil {
 		return fmt.Errorf("writing %s: %w", f.output, snapshot.Cause(err))
 	}

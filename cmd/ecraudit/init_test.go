@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,7 +44,7 @@ func TestInitDoesNotOverwrite(t *testing.T) {
 	if r.code != exitError || !strings.Contains(r.err, "ecraudit.yaml is there already and is not overwritten") || w.server.Calls().Total().Calls > 0 {
 		t.Errorf("exit code %d: %s", r.code, r.err)
 	}
-	if text, err := os.ReadFile(filepath.Join(w.dir, "ecraudit.yaml")); err != nil || string(text) != string(demoConfig) {
+	if text, err := os.ReadFile(filepath.Join(w.dir, "ecraudit.yaml")); err != nil || !bytes.Equal(text, demoConfig) {
 		t.Errorf("it was overwritten: %v", err)
 	}
 	for line, want := range map[string]string{

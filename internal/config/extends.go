@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -35,8 +36,8 @@ func identityOf(path string) string {
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if linkless, err := filepath.EvalSymlinks(path); err == nil {
+		return linkless
 	}
 	return path
 }
@@ -92,11 +93,9 @@ func (l *loader) extend(r *reader, e extension) {
 		return
 	}
 	own := l.identity(e.path)
-	for _, open := range l.open {
-		if open == own {
-			r.fail(e.at, e.node, "%s is extended in a circle: take it out here, or where it extends this file", quote(e.path))
-			return
-		}
+	if slices.Contains(l.open, own) {
+		r.fail(e.at, e.node, "%s is extended in a circle: take it out here, or where it extends this file", quote(e.path))
+		return
 	}
 	if first, twice := l.met[own]; twice {
 		r.fail(e.at, e.node, "%s is already extended by %s: extend it in one place", quote(e.path), quoteless(first.String()))

@@ -54,7 +54,7 @@ scopes:
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, c.RulePaths, []string{filepath.Join(dir, "company/rules"), filepath.Join(dir, "own")})
+	equal(t, c.RulePaths, []string{filepath.Join(dir, "company", "rules"), filepath.Join(dir, "own")})
 	names := []string{"lists.yaml", "company/base.yaml", "team.yaml", "ecraudit.yaml"}
 	for i, name := range names {
 		equal(t, c.Files[i], filepath.Join(dir, name))

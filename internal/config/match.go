@@ -174,10 +174,8 @@ func (a *ask) inUnit(o *Owner) verdict {
 			return yes
 		}
 	}
-	for _, path := range o.UnitPaths {
-		if a.matches(path) {
-			return yes
-		}
+	if slices.ContainsFunc(o.UnitPaths, a.matches) {
+		return yes
 	}
 	if a.unitNames && o.UnitPathsUnknown != "" {
 		return unsure
@@ -332,13 +330,13 @@ func anyGlob(globs []string) func(string) bool {
 // compileGlob has a shortcut for the globs that people write most.
 func compileGlob(glob string) func(string) bool {
 	head, wild := strings.CutSuffix(glob, "*")
-	tail, any := strings.CutPrefix(glob, "*")
+	tail, open := strings.CutPrefix(glob, "*")
 	switch {
 	case !strings.ContainsAny(glob, "*?"):
 		return func(text string) bool { return text == glob }
 	case wild && !strings.ContainsAny(head, "*?"):
 		return func(text string) bool { return strings.HasPrefix(text, head) }
-	case any && !strings.ContainsAny(tail, "*?"):
+	case open && !strings.ContainsAny(tail, "*?"):
 		return func(text string) bool { return strings.HasSuffix(text, tail) }
 	}
 	return func(text string) bool { return matchGlob(glob, text) }

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -29,17 +30,15 @@ func Schema(rules []KnownRule) []byte {
 		known[rule.ID] = node{"$ref": "#/$defs/rule", "description": rule.Title}
 	}
 	properties, settings := rootSchema(), settingsSchema()
-	for key, value := range settings {
-		properties[key] = value
-	}
+	maps.Copy(properties, settings)
 	text, err := json.MarshalIndent(node{
 		"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SchemaID, "title": "ecraudit.yaml",
 		"type": []string{"object", "null"}, "additionalProperties": false, "properties": properties,
 		"$defs": node{
-			"rule":     node{"anyOf": []any{boolean(), with(section(node{"enabled": boolean(), "severity": enum(finding.SeverityNames())}), "minProperties", 1, "type", "object")}},
+			"rule":     node{"anyOf": []any{boolean(), with(section(node{"enabled": boolean(), "severity": enum(finding.SeverityNames())}), node{"minProperties": 1, "type": "object"})}},
 			"rules":    node{"type": []string{"object", "null"}, "properties": known, "additionalProperties": node{"$ref": "#/$defs/rule"}},
 			"settings": section(settings),
-			"match":    with(section(matchSchema()), "type", "object", "minProperties", 1),
+			"match":    with(section(matchSchema()), node{"type": "object", "minProperties": 1}),
 			"scope":    scopeSchema(),
 		},
 	}, "", "  ")
@@ -51,11 +50,12 @@ func Schema(rules []KnownRule) []byte {
 
 func rootSchema() node {
 	described := describedKeys()
+	describe := func(key string) node { return node{"description": described[key].Meaning} }
 	return node{
-		"extends":      with(anyOf(text(""), list(text("")), node{"type": "null"}), "description", described["extends"].Meaning),
-		"organization": section(node{"id": with(text(organizationID.String()), "description", described["organization.id"].Meaning), "accounts": with(list(account()), "description", described["organization.accounts"].Meaning)}),
+		"extends":      with(anyOf(text(""), list(text("")), node{"type": "null"}), describe("extends")),
+		"organization": section(node{"id": with(text(organizationID.String()), describe("organization.id")), "accounts": with(list(account()), describe("organization.accounts"))}),
 		"rules":        node{"$ref": "#/$defs/rules", "description": described["rules"].Meaning},
-		"rule_paths":   with(anyOf(list(text("")), node{"type": "null"}), "description", described["rule_paths"].Meaning),
+		"rule_paths":   with(anyOf(list(text("")), node{"type": "null"}), describe("rule_paths")),
 		"scopes":       node{"type": []string{"array", "null"}, "items": node{"$ref": "#/$defs/scope"}, "description": "Changes of settings and rules for a part of the organization. Later ones win."},
 	}
 }
@@ -82,7 +82,7 @@ func matchSchema() node {
 	}
 	described := describedKeys()
 	for key, value := range match {
-		match[key] = with(value.(node), "description", described["scopes.match."+key].Meaning)
+		match[key] = with(value.(node), node{"description": described["scopes.match."+key].Meaning})
 	}
 	return match
 }
@@ -91,7 +91,7 @@ func matchSchema() node {
 func settingsSchema() node {
 	all := node{}
 	for _, s := range settingTable() {
-		value := with(settingSchema(s.Name), "description", s.Meaning, "default", plainDefault(s.Default))
+		value := with(settingSchema(s.Name), node{"description": s.Meaning, "default": plainDefault(s.Default)})
 		name, key, dotted := strings.Cut(s.Name, ".")
 		if !dotted {
 			all[name] = value
@@ -122,7 +122,7 @@ func settingSchema(name string) node {
 		for _, severity := range scanSeverities() {
 			limits[severity] = number()
 		}
-		return with(section(limits), "type", "object")
+		return with(section(limits), node{"type": "object"})
 	case "lifecycle.required", "lifecycle.untagged", "scan_on_push":
 		return boolean()
 	case "required_tags":
@@ -154,8 +154,8 @@ func settingSchema(name string) node {
 
 func retentionSchema() node {
 	class := section(node{"name": text("."), "tags": text("."), "exclude": text(""), "keep_newest": number(), "keep_days": number()})
-	class = with(class, "type", "object", "required", []string{"name", "tags"},
-		"anyOf", []any{node{"required": []string{"keep_newest"}}, node{"required": []string{"keep_days"}}})
+	class = with(class, node{"type": "object", "required": []string{"name", "tags"},
+		"anyOf": []any{node{"required": []string{"keep_newest"}}, node{"required": []string{"keep_days"}}}})
 	return node{"type": "array", "items": class}
 }
 
@@ -175,15 +175,10 @@ func describedKeys() map[string]Key {
 	return keys
 }
 
-// with returns a node with more keys, which come in pairs with their values.
-func with(n node, pairs ...any) node {
-	all := node{}
-	for key, value := range n {
-		all[key] = value
-	}
-	for i := 0; i < len(pairs); i += 2 {
-		all[pairs[i].(string)] = pairs[i+1]
-	}
+// with returns a node with more keys.
+func with(n, more node) node {
+	all := maps.Clone(n)
+	maps.Copy(all, more)
 	return all
 }
 
@@ -231,4 +226,4 @@ func enum(words []string) node { return node{"enum": words} }
 func list(items node) node { return node{"type": "array", "items": items} }
 
 // globs is one or several.
-func globs(glob node) node { return anyOf(glob, with(list(glob), "minItems", 1)) }
+func globs(glob node) node { return anyOf(glob, with(list(glob), node{"minItems": 1})) }
