@@ -15,3 +15,8 @@ func (v *visit) Text(selector string) string      { v.t.Helper(); return v.text(
 func (v *visit) Count(selector string) int        { v.t.Helper(); return v.count(selector) }
 func (v *visit) Texts(expression string) []string { v.t.Helper(); return eval[[]string](v, expression) }
 func (v *visit) Number(expression string) int64   { v.t.Helper(); return eval[int64](v, expression) }
+
+func (v *visit) Media(medium string) {
+	v.t.Helper()
+	v.media(medium)
+}

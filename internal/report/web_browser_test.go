@@ -148,7 +148,7 @@ func sagas() map[string]saga {
 	one, all := ordinary(1), ordinary(30)
 	one.incomplete = func(int) bool { return false }
 	all.incomplete = func(int) bool { return true }
-	return map[string]saga{"ordinary": ordinary(12), "many": ordinary(400), "one": one, "never complete": all, "tricky": tricky()}
+	return map[string]saga{"ordinary": ordinary(12), "many": ordinary(130), "one": one, "never complete": all, "tricky": tricky()}
 }
 
 // The page of trends loads without an error, a breach of its policy or a
@@ -157,7 +157,7 @@ func TestTrendsPages(t *testing.T) {
 	for name, s := range sagas() {
 		t.Run(name, func(t *testing.T) {
 			page := pageOf(t, s.trends(t))
-			v := report.VisitPage(t, page, 1440, 900)
+			v := report.VisitPage(t, page)
 			for _, scheme := range []string{"light", "dark"} {
 				v.Colors(scheme)
 				v.Open("")
@@ -173,6 +173,12 @@ func TestTrendsPages(t *testing.T) {
 				}
 				v.Check()
 			}
+			v.Size(794, 1123) // a sheet of A4
+			v.Media("print")
+			if wide := v.Number("document.documentElement.scrollWidth"); wide > 794 {
+				t.Errorf("it is %d pixels wide on a sheet of 794", wide)
+			}
+			v.Media("")
 			if n := v.Count("h1"); n != 1 {
 				t.Errorf("%d main headings", n)
 			}
