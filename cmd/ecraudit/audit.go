@@ -192,7 +192,7 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 	}
 	defer a.Close()
 	if to.askForDetails(f.details) {
-		if err := a.Portray(); err != nil {
+		if err := a.Portray(f.details); err != nil {
 			return 0, err
 		}
 	}

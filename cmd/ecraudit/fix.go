@@ -73,7 +73,7 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 	}
 	defer a.Close()
 	if to.askForDetails(f.details) {
-		if err := a.Portray(); err != nil {
+		if err := a.Portray(f.details); err != nil {
 			return 0, err
 		}
 	}

@@ -55,9 +55,10 @@ type Audit struct {
 	watcher  Watcher // may be nil
 	findings *snapshot.Spool
 	gaps     *snapshot.Spool
-	details  *snapshot.Spool // nil where nobody wants any
-	stopped  atomic.Bool     // something was not judged because the run was stopped
-	baseline *baseline       // what findings are compared with; nil without one
+	details  *snapshot.Spool           // nil where nobody wants any
+	worst    *report.WorstRepositories // whose details are told; nil where those of all are
+	stopped  atomic.Bool               // something was not judged because the run was stopped
+	baseline *baseline                 // what findings are compared with; nil without one
 
 	mu           sync.Mutex
 	organization snapshot.Organization
@@ -90,11 +91,15 @@ func New(engine *evaluate.Engine) (*Audit, error) {
 // Watch has a watcher told what is found from now on.
 func (a *Audit) Watch(w Watcher) { a.watcher = w }
 
-// Portray has what there is to see of each repository told beside its findings.
-// It is made of what is judged: nothing more is collected for it.
-func (a *Audit) Portray() error {
+// Portray has what there is to see of repositories told beside their findings: of
+// all, or only of the worst. It is made of what is judged: nothing more is
+// collected for it.
+func (a *Audit) Portray(all bool) error {
 	details, err := snapshot.NewSpool()
 	a.details = details
+	if !all {
+		a.worst = report.NewWorstRepositories()
+	}
 	return err
 }
 
@@ -150,6 +155,9 @@ func (a *Audit) judge(ctx context.Context, reg *snapshot.Registry, r *snapshot.R
 	findings, evidence, err := a.engine.Examine(ctx, reg, r)
 	if err != nil {
 		return nil, err
+	}
+	if a.worst != nil && !a.worst.Offer(r.Account, r.Region, r.Name, findings) {
+		return findings, nil
 	}
 	detail := portrait.Draw(evidence, findings, a.engine.Clock())
 	return findings, put(a.details, r.Target, r.Name, []report.Detail{detail})
@@ -306,7 +314,14 @@ func (a *Audit) tellDetails(handler report.Handler) error {
 	if a.details == nil {
 		return nil
 	}
-	return a.details.Each(func(_ snapshot.Target, _ string, chunk []byte) error {
+	var told map[[3]string]bool
+	if a.worst != nil {
+		told = a.worst.Places()
+	}
+	return a.details.Each(func(t snapshot.Target, repository string, chunk []byte) error {
+		if told != nil && !told[[3]string{t.Account, t.Region, repository}] {
+			return nil // worse ones came after it
+		}
 		return each(chunk, func(d report.Detail) error { return report.TellDetail(handler, d) })
 	})
 }

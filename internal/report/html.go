@@ -13,7 +13,7 @@ import (
 const (
 	htmlMaxFindings = 50_000
 	htmlMaxGaps     = 20_000
-	htmlMaxDetails  = 1_000
+	htmlMaxDetails  = 500
 	// Bytes of details, of repositories with findings and of others.
 	htmlMaxDetailBytes      = 15 << 20
 	htmlMaxOtherDetailBytes = 5 << 20
@@ -200,7 +200,7 @@ type htmlDetails struct {
 func (d *htmlDetails) prefer(repositories []repositoryTally) {
 	d.worst = make(map[[3]string]bool, len(repositories))
 	for _, r := range repositories {
-		d.worst[[3]string{r.Account, r.Region, r.Repository}] = true
+		d.worst[r.place()] = true
 	}
 	d.room, d.bytes = len(repositories), htmlMaxDetailBytes
 	d.others, d.otherBytes = htmlMaxDetails-len(repositories), htmlMaxOtherDetailBytes

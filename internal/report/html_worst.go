@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"container/heap"
 	"slices"
+	"sync"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 )
@@ -18,6 +19,8 @@ type repositoryTally struct {
 func (r *repositoryTally) at(f *finding.Finding) bool {
 	return r.Repository == f.Repository && r.Region == f.Region && r.Account == f.Account
 }
+
+func (r *repositoryTally) place() [3]string { return [3]string{r.Account, r.Region, r.Repository} }
 
 // open reports whether somebody is not excused.
 func (r *repositoryTally) open() bool {
@@ -58,11 +61,19 @@ func (w *worstRepositories) leave() {
 	if w.here.Repository == "" {
 		return
 	}
-	heap.Push(&w.kept, w.here)
-	if len(w.kept) > w.limit {
-		heap.Pop(&w.kept)
-	}
+	w.offer(w.here)
 	w.here = repositoryTally{}
+}
+
+// offer keeps a repository as long as there are no worse ones for all the room
+// that there is, and reports whether there are not so far.
+func (w *worstRepositories) offer(r repositoryTally) bool {
+	heap.Push(&w.kept, r)
+	if len(w.kept) <= w.limit {
+		return true
+	}
+	mildest, _ := heap.Pop(&w.kept).(repositoryTally)
+	return mildest.place() != r.place()
 }
 
 // sorted returns those that are kept, the worst first.
@@ -84,4 +95,38 @@ func (h *repositoryHeap) Pop() any {
 	mildest := (*h)[last]
 	*h = (*h)[:last]
 	return mildest
+}
+
+// WorstRepositories chooses those repositories whose details a page shows: those
+// with the worst findings, whatever order they come in. It may be used by many
+// goroutines.
+type WorstRepositories struct {
+	mu    sync.Mutex
+	worst worstRepositories
+}
+
+// NewWorstRepositories chooses as many as the HTML report has room for.
+func NewWorstRepositories() *WorstRepositories {
+	return &WorstRepositories{worst: worstRepositories{limit: htmlMaxDetails}}
+}
+
+// Offer notes what was found in a repository, and reports whether it is among
+// the worst so far.
+func (w *WorstRepositories) Offer(account, region, repository string, findings []finding.Finding) bool {
+	tally := repositoryTally{Account: account, Region: region, Repository: repository}
+	for i := range findings {
+		tally.Counts[findings[i].Severity].Add(findings[i].Status, 1)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.worst.offer(tally)
+}
+
+// Places are the chosen ones, by account, region and name.
+func (w *WorstRepositories) Places() map[[3]string]bool {
+	places := make(map[[3]string]bool, len(w.worst.kept))
+	for i := range w.worst.kept {
+		places[w.worst.kept[i].place()] = true
+	}
+	return places
 }

@@ -41,9 +41,8 @@ function withoutDetail() {
     return el("p", {}, "This report holds no details of repositories: settings, policy, lifecycle, images, cost. An audit gathers them when it writes HTML; a saved report has them if it was written with ",
       el("code", {}, "--details"), ".");
   }
-  if (report.details_left_out > 0) {
-    return el("p", {}, `The details of this repository are not in the report, which has room for ${number(report.repository_limit)} repositories, those with the worst findings first. `,
-      `${count(report.details_left_out, "repository is", "repositories are")} left out.`);
+  if (report.details_left_out > 0 || report.details >= report.repository_limit) {
+    return el("p", {}, `The details of this repository are not in the report, which has room for ${number(report.repository_limit)} repositories, those with the worst findings first.`);
   }
   return el("p", {}, "Of this repository there are no details in the report: it was not read.");
 }
