@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -418,8 +419,18 @@ func testECSScheduledTask(t *testing.T, w *world) {
 	}
 	j := newJob(t, w, nil)
 	j.ended(j.runs(args), 2)
-	if lines := strings.Split(strings.TrimSpace(j.output.String()), "\n"); !strings.HasPrefix(lines[len(lines)-1], `{"type":"summary"`) {
-		t.Errorf("the last line is %s", lines[len(lines)-1])
+	// Both streams go to one log: each line is an object.
+	summaries := 0
+	for line := range strings.Lines(j.output.String()) {
+		if !json.Valid([]byte(line)) {
+			t.Errorf("a line of the log is %s", line)
+		}
+		if strings.HasPrefix(line, `{"type":"summary"`) {
+			summaries++
+		}
+	}
+	if summaries != 1 {
+		t.Errorf("the log has %d summaries of a report", summaries)
 	}
 
 	// The task may do what the caller may, but --ou is not used, and there is no
