@@ -122,6 +122,9 @@ func runAudit(ctx context.Context, f *auditFlags, flags *pflag.FlagSet, s stream
 	if err := f.fixFlags.check(flags); err != nil {
 		return err
 	}
+	if err := f.spare(f.snapshot, f.baseline, f.configPath()); err != nil {
+		return err
+	}
 	if err := f.baselineFlags.read(); err != nil {
 		return err
 	}

@@ -75,6 +75,9 @@ func (f *diffFlags) run(oldPath, newPath string, stdin io.Reader, s streams) err
 	if err := oneOf("--fail-on", f.failOn, failOnNames()); err != nil {
 		return err
 	}
+	if err := f.spare(oldPath, newPath); err != nil {
+		return err
+	}
 	older, err := openReport(oldPath, stdin)
 	if err != nil {
 		return err

@@ -18,7 +18,10 @@ import (
 const variablePrefix = "ECRAUDIT_"
 
 // environmentHelp ends every page of help.
-const environmentHelp = "A flag that is not given is taken from the environment: --log-format from ECRAUDIT_LOG_FORMAT,\nor for one command alone from ECRAUDIT_AUDIT_LOG_FORMAT."
+func environmentHelp(command *cobra.Command) string {
+	return "A flag that is not given is taken from the environment: --log-format from " + variableOf("log-format") +
+		",\nor for one command alone from " + ownVariableOf(command, "log-format") + "."
+}
 
 // An environment is what variables say about flags that are not given. A
 // variable changes what a flag is by default: unlike a flag it is not refused

@@ -53,13 +53,20 @@ func (f *ruleFlags) load() (*config.Config, *evaluate.Rules, error) {
 }
 
 func (f *ruleFlags) loadConfig() (*config.Config, error) {
-	if f.config != "" {
-		return config.Load(f.config)
-	}
-	if path, ok := config.Find("."); ok {
+	if path := f.configPath(); path != "" {
 		return config.Load(path)
 	}
 	return config.Default(), nil
+}
+
+// configPath is the file that the configuration comes from, or "" where the
+// defaults hold.
+func (f *ruleFlags) configPath() string {
+	if f.config != "" {
+		return f.config
+	}
+	path, _ := config.Find(".")
+	return path
 }
 
 // targetFlags say what to collect, as whom and how fast.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -105,4 +106,34 @@ func (f *formatFlags) split(output string) (format, path string, err error) {
 		return f.format, output, nil
 	}
 	return "", "", fmt.Errorf("--output %s: the name does not tell the format: write FORMAT=%s, with one of %s", output, output, strings.Join(f.known, ", "))
+}
+
+// spare refuses outputs that are files which the command reads: what is read
+// would be lost. Empty names and standard input are none.
+func (f *formatFlags) spare(inputs ...string) error {
+	for _, output := range f.destined() {
+		_, path, err := f.split(output)
+		if err != nil {
+			return err
+		}
+		for _, input := range inputs {
+			if sameFile(path, input) {
+				return fmt.Errorf("--output %s: the command reads this file, and what is in it would be lost: write to another", output)
+			}
+		}
+	}
+	return nil
+}
+
+// sameFile reports whether two names are those of one file that is there.
+func sameFile(a, b string) bool {
+	if a == "" || a == "-" || b == "" || b == "-" {
+		return false
+	}
+	one, err := os.Stat(a)
+	if err != nil || !one.Mode().IsRegular() {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }

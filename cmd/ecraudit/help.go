@@ -54,7 +54,7 @@ func usage(c *cobra.Command) string {
 	for _, group := range flagsByGroup(c.Flags()) {
 		fmt.Fprintf(&b, "\n%s:\n%s", group.title, group.flags.FlagUsages())
 	}
-	b.WriteString("\n" + environmentHelp + "\n")
+	b.WriteString("\n" + environmentHelp(c) + "\n")
 	if c.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\n%s COMMAND --help says more about a command.\n", c.CommandPath())
 	}

@@ -38,6 +38,7 @@ func (f *queryFlag) filtered(h report.Handler, s streams) report.Handler {
 	if f.query == nil {
 		return h
 	}
+	messagesOf(s.err).summary.query = f.query.String()
 	return report.Only(f.query, h, func(idle string) {
 		messagesOf(s.err).warn("--query: " + idle)
 	})

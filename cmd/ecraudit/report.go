@@ -40,6 +40,9 @@ Exit codes:
 			if err := f.check(); err != nil {
 				return err
 			}
+			if err := f.spare(args[0]); err != nil {
+				return err
+			}
 			in, err := openReport(args[0], command.InOrStdin())
 			if err != nil {
 				return err

@@ -29,6 +29,7 @@ type summaryLine struct {
 	complete    bool // everything was read
 	totals      []slog.Attr
 	changes     []slog.Attr
+	query       string   // that findings had to match to be written; empty where all are
 	outputs     []string // that were written; "-" is standard output
 	calls       []*awsapi.Stats
 }
@@ -138,6 +139,9 @@ func (l *summaryLine) fields(code int, took time.Duration) []slog.Attr {
 		fields = append(fields, slog.Bool("complete", l.complete))
 	}
 	fields = append(append(fields, l.totals...), l.changes...)
+	if l.query != "" {
+		fields = append(fields, slog.String("query", l.query))
+	}
 	var calls int64
 	for _, stats := range l.calls {
 		calls += stats.Calls.Load()

@@ -21,6 +21,7 @@ type Diff struct {
 	New         Source
 	Query       string   // what findings had to match; empty where all count
 	Idle        []string // what in the query is about nothing in either run
+	Hidden      int      // new and worsened findings that do not match the query
 	Differences Differences
 	// Entries are ordered by kind, then worst first, rule and place. What is
 	// still there is only counted, unless all was asked for.
@@ -166,8 +167,11 @@ func (d *differ) Finding(f finding.Finding) error {
 	entry := entryOf(kind, &f)
 	entry.Was = was
 	d.decide(&entry)
-	if d.Query == nil || d.Query.Match(&f) {
+	switch {
+	case d.Query == nil || d.Query.Match(&f):
 		d.add(&entry)
+	case kind == New || kind == Worsened:
+		d.diff.Hidden++
 	}
 	return nil
 }

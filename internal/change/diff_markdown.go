@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -61,10 +62,15 @@ func (d *Diff) headline() string {
 			parts = append(parts, report.Number(n)+" "+titles[kind].word)
 		}
 	}
-	if len(parts) == 0 {
-		return "no change"
+	text := cmp.Or(strings.Join(parts, ", "), "no change")
+	if d.Query == "" {
+		return text
 	}
-	return strings.Join(parts, ", ")
+	text += " in what matches the query"
+	if d.Hidden > 0 {
+		text += "; " + report.Number(d.Hidden) + " other new or worse"
+	}
+	return text
 }
 
 func (d *Diff) markdownCounts() string {

@@ -191,7 +191,7 @@ func TestFixedNeverMeansNotRead(t *testing.T) {
 		seen  []string // rules whose findings count as fixed
 	}{
 		"all judged":                   {func(*script) {}, []string{"external-push", "release-vulnerabilities", "replica-parity"}},
-		"interrupted":                  {func(s *script) { s.run.Interrupted = true }, nil},
+		"interrupted":                  {func(s *script) { s.run.Interrupted, s.run.Complete = true, false }, nil},
 		"rule not active":              {func(s *script) { s.run.Rules = s.run.Rules[2:] }, []string{"release-vulnerabilities", "replica-parity"}},
 		"target not there":             {func(s *script) { s.run.Targets = s.run.Targets[1:] }, nil},
 		"target failed":                {func(s *script) { s.run.Targets[0].Status, s.run.Complete = snapshot.StatusFailed, false }, nil},
@@ -202,6 +202,7 @@ func TestFixedNeverMeansNotRead(t *testing.T) {
 		}, nil},
 		"account twice": {func(s *script) {
 			s.run.Targets = append(s.run.Targets, report.Target{Account: platform, Region: region, Status: snapshot.StatusFailed})
+			s.run.Complete = false
 		}, nil},
 		"incomplete for no reason": {func(s *script) { s.run.Complete = false }, nil},
 		"other account failed":     {func(s *script) { s.run.Targets[1].Status, s.run.Complete = snapshot.StatusFailed, false }, []string{"external-push", "release-vulnerabilities"}},

@@ -148,6 +148,10 @@ func (d *Diff) outcome() string {
 func (d *Diff) calm() string {
 	s := &d.Summary
 	switch {
+	case s.New+s.Worsened == 0 && d.Hidden > 0:
+		return "Nothing that matches is new or worse, but " + report.Count(d.Hidden, "other finding is", "other findings are")
+	case s.New+s.Worsened == 0 && d.Query != "":
+		return "Nothing that matches is new or worse"
 	case s.New+s.Worsened == 0:
 		return "Nothing is new or worse"
 	case s.FailOn == "" || s.FailOn == "none":

@@ -125,7 +125,7 @@ func (s *script) saved(tb testing.TB, format string) []byte {
 			tb.Fatal(err)
 		}
 	}
-	if err := h.End(report.Summary{Findings: len(s.findings), Gaps: len(s.gaps), FailOn: "high"}); err != nil {
+	if err := h.End(report.Summary{Findings: len(s.findings), Gaps: len(s.gaps), FailOn: "high", Complete: s.run.Complete}); err != nil {
 		tb.Fatal(err)
 	}
 	return b.Bytes()

@@ -121,7 +121,7 @@ func (r *run) save(tb testing.TB, path string) {
 	for _, g := range r.gaps {
 		tell(h.Gap(g))
 	}
-	tell(h.End(report.Summary{Findings: len(r.findings), Gaps: len(r.gaps), FailOn: "high"}))
+	tell(h.End(report.Summary{Findings: len(r.findings), Gaps: len(r.gaps), FailOn: "high", Complete: r.Complete}))
 }
 
 func saved(tb testing.TB, runs ...*run) (folder string) {

@@ -128,7 +128,7 @@ func (h *htmlHandler) content(u *unread) (string, error) {
 		Summary: s, Filtered: h.run.Query != "", Baseline: h.run.Baseline, Audited: h.audited(),
 		Score: h.scoring.whole(u.any() || h.run.OrganizationUnread != ""), Listed: h.facts.Listed,
 	}
-	c.Headline, c.Tone = htmlHeadline(s, u.any())
+	c.Headline, c.Tone = htmlHeadline(&h.run, s, u.any())
 	c.Banners = h.banners(u)
 	c.Facts = h.about()
 	c.Severities = htmlSeverities(s)
@@ -152,7 +152,7 @@ func (h *htmlHandler) content(u *unread) (string, error) {
 
 // htmlHeadline is the outcome in few words. Whether the run is complete stands
 // above it; but without that nothing is called clean.
-func htmlHeadline(s Summary, incomplete bool) (headline, tone string) {
+func htmlHeadline(run *Run, s Summary, incomplete bool) (headline, tone string) {
 	at := " at or above " + s.FailOn
 	switch {
 	case s.Failing > 0:
@@ -164,13 +164,37 @@ func htmlHeadline(s Summary, incomplete bool) (headline, tone string) {
 	case incomplete:
 		return "Nothing to fail on in what was read", "unknown"
 	case s.Repositories == 0 && s.Findings == 0:
-		return "There is no repository", "none"
+		return "There is no repository", "even"
+	case run.Baseline != nil && s.FailOn != "none":
+		return nothingNew(run, s), "even"
+	case run.Query != "" && s.Findings == 0:
+		return "No findings match the query", "even"
 	case s.Findings == 0:
 		return "No findings", "clean"
 	case s.FailOn == "none":
-		return count(s.Findings, "finding", "findings"), "none"
+		return count(s.Findings, "finding", "findings"), "even"
 	}
 	return "Nothing fails" + at, "clean"
+}
+
+// nothingNew says that what fails is known, and how much that is where all of it
+// is in the report.
+func nothingNew(run *Run, s Summary) string {
+	nothing := "Nothing new or worse fails at or above " + s.FailOn
+	threshold, err := finding.ParseSeverity(s.FailOn)
+	if err != nil || run.Query != "" {
+		return nothing
+	}
+	known := 0
+	for _, severity := range finding.Severities() {
+		if severity >= threshold {
+			known += s.BySeverity[severity.String()].Fail
+		}
+	}
+	if known == 0 {
+		return nothing
+	}
+	return nothing + "; " + count(known, "known finding does", "known findings do")
 }
 
 // banners are what nobody may overlook, on every view.

@@ -289,11 +289,14 @@ func (h *junit) endRule(suite *junitSuite, complete bool) error {
 		return err
 	}
 	var note []byte
+	if filtered := filteredStatement(h.run); filtered != "" {
+		if !complete {
+			note = []byte("The audit is NOT complete: see the suite ecraudit.coverage.")
+		}
+		return h.write(suite, "no findings that match the query", "skipped", "", filtered, note)
+	}
 	if !complete {
 		note = []byte("Nothing was found in what was read, but the audit is NOT complete: see the suite ecraudit.coverage.")
-	}
-	if filtered := filteredStatement(h.run); filtered != "" {
-		return h.write(suite, "no findings", "skipped", "", filtered, note)
 	}
 	return h.write(suite, "no findings", "", "", "", note)
 }

@@ -47,7 +47,11 @@ func newPrometheus(w io.Writer) *prometheus {
 // same in as many times the series.
 func (p *prometheus) Begin(run Run) error {
 	p.run = run
-	for _, rule := range run.Rules {
+	rules := run.Rules
+	if run.Query != "" {
+		rules = nil // what the query leaves out may not be 0
+	}
+	for _, rule := range rules {
 		for _, status := range finding.Statuses() {
 			p.findings[findingSeries{rule: shown(rule.ID), severity: rule.Severity.String(), status: string(status)}] = 0
 		}

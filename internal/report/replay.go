@@ -81,6 +81,7 @@ type replayer struct {
 	h              Handler
 	dec            *json.Decoder
 	began          bool
+	run            Run
 	findings, gaps int
 	detailed       bool
 	summary        *Summary
@@ -233,7 +234,7 @@ func (p *replayer) begin(run Run) error {
 	if p.began {
 		return notAReport("it has two runs")
 	}
-	p.began = true
+	p.began, p.run = true, run
 	return p.h.Begin(run)
 }
 
@@ -308,6 +309,16 @@ func (p *replayer) needRun() error {
 	return errors.New("reading the report: its findings come before its run, so another program rewrote it; use the file as ecraudit wrote it")
 }
 
+// coherent reports whether all parts of the report agree on whether everything
+// was read.
+func (p *replayer) coherent() bool {
+	if p.summary.Complete != p.run.Complete {
+		return false
+	}
+	failed := slices.ContainsFunc(p.run.Targets, func(t Target) bool { return t.Status == snapshot.StatusFailed })
+	return !p.run.Complete || !p.run.Interrupted && p.gaps == 0 && !failed
+}
+
 // finish checks that the report was whole and ends the run.
 func (p *replayer) finish() error {
 	switch {
@@ -318,6 +329,9 @@ func (p *replayer) finish() error {
 	case p.findings != p.summary.Findings || p.gaps != p.summary.Gaps:
 		return fmt.Errorf("reading the report: it was altered: its summary says %d findings and %d gaps, it holds %d and %d",
 			p.summary.Findings, p.summary.Gaps, p.findings, p.gaps)
+	}
+	if !p.coherent() {
+		return errors.New("reading the report: it was altered: its run, its gaps and its summary do not agree on whether everything was read; use the file as ecraudit wrote it")
 	}
 	return p.h.End(*p.summary)
 }

@@ -142,8 +142,11 @@ func (t *table) outcome(s Summary) {
 		code += " (--fail-on " + Printable(s.FailOn) + ")"
 	}
 	if t.run.Query != "" {
-		code += fmt.Sprintf(", as the whole run has %s that %s and %s unknown",
-			count(s.Failing, "finding", "findings"), cmp.Or(map[int]string{1: "fails"}[s.Failing], "fail"), number(s.Undecided))
+		code += ", that of the whole run"
+		if s.FailOn != "none" {
+			code += fmt.Sprintf(", in which %s that %s and %s unknown count for it",
+				count(s.Failing, "finding", "findings"), cmp.Or(map[int]string{1: "fails"}[s.Failing], "fail"), number(s.Undecided))
+		}
 	}
 	t.write(span{}, 0, append(spans, span{code + ".", plain})...)
 }

@@ -168,7 +168,7 @@ func TestNoShapeLooksClean(t *testing.T) {
 		}
 		o.Color = true
 		out := string(written(t, "table", queried(typical(), "repository=none"), o.at(200)))
-		for _, want := range []string{"Only findings that match repository=none are shown.", "No findings match the query", "Exit code 2", "as the whole run has 19 findings that fail and 6 unknown"} {
+		for _, want := range []string{"Only findings that match repository=none are shown.", "No findings match the query", "Exit code 2", "that of the whole run, in which 19 findings that fail and 6 unknown"} {
 			if !strings.Contains(out, want) {
 				t.Errorf("%s: no %q in:\n%s", shape, want, out)
 			}
