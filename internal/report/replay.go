@@ -27,6 +27,9 @@ func Replay(r io.Reader, h Handler) error {
 	if bom, _ := in.Peek(3); bytes.Equal(bom, []byte("\xef\xbb\xbf")) {
 		_, _ = in.Discard(len(bom))
 	}
+	if magic, _ := in.Peek(4); bytes.Equal(magic, []byte("\x28\xb5\x2f\xfd")) { // Zstandard, as of snapshot.Writer
+		return notAReport("it is a snapshot; judge it with: ecraudit audit --snapshot FILE")
+	}
 	// The first key tells the formats apart. What is read to find it is read again.
 	var seen bytes.Buffer
 	key, err := firstKey(json.NewDecoder(io.TeeReader(in, &seen)))
