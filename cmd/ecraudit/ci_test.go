@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -35,6 +36,7 @@ type job struct {
 	audits      map[string]bool // files that audits wrote
 	output      strings.Builder
 	wrong       bool // an audit ended with exit code 1
+	mu          sync.Mutex
 }
 
 func newJob(t *testing.T, in *world, environment map[string]string) *job {
@@ -98,6 +100,8 @@ func (j *job) command(next interp.ExecHandlerFunc) interp.ExecHandlerFunc {
 			}
 			fallthrough
 		case "curl", "wget", "tar", "sha256sum", "buildkite-agent", "sh", "go":
+			j.mu.Lock() // the commands of a pipe run at once
+			defer j.mu.Unlock()
 			j.ran = append(j.ran, strings.Join(args, " "))
 			return nil
 		}

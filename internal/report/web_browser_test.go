@@ -111,7 +111,7 @@ func (s saga) save(t *testing.T, folder string, week int, open map[int]bool) {
 		}
 	}
 	tell(h.Begin(run))
-	summary := report.Summary{}
+	summary := report.Summary{Complete: run.Complete}
 	for i := range 150 {
 		account := accounts[i%7%2]
 		if !open[i] || run.Targets[i%7%2].Status == snapshot.StatusFailed {
