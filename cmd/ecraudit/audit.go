@@ -194,10 +194,8 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 		return 0, err
 	}
 	defer a.Close()
-	if to.askForDetails(f.details) {
-		if err := a.Portray(f.details); err != nil {
-			return 0, err
-		}
+	if err := to.portray(a, f.details); err != nil {
+		return 0, err
 	}
 	known.compare(a)
 	sourceErr := source(a)

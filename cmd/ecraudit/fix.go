@@ -72,10 +72,8 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 		return 0, err
 	}
 	defer a.Close()
-	if to.askForDetails(f.details) {
-		if err := a.Portray(f.details); err != nil {
-			return 0, err
-		}
+	if err := to.portray(a, f.details); err != nil {
+		return 0, err
 	}
 	p := newPlanning(engine, filter, nil)
 	a.Watch(p.planner)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
+	"github.com/ecraudit/ecraudit/internal/audit"
 	"github.com/ecraudit/ecraudit/internal/report"
 )
 
@@ -115,6 +116,14 @@ func (d destinations) askForDetails(all bool) (asked bool) {
 		asked = asked || one.details
 	}
 	return asked
+}
+
+// portray has an audit gather details where one of them is told some.
+func (d destinations) portray(a *audit.Audit, all bool) error {
+	if !d.askForDetails(all) {
+		return nil
+	}
+	return a.Portray(all)
 }
 
 // commit has those reports appear that are whole.

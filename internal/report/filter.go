@@ -108,8 +108,3 @@ func QueryContext(run Run) query.Context {
 	c.Regions = slices.Compact(c.Regions)
 	return c
 }
-
-// onlyMatching says that a report does not have all findings.
-func onlyMatching(text string) string {
-	return "Only findings that match " + text + " are shown."
-}

@@ -67,9 +67,6 @@ func (p *Page) Flush() error { return p.out.flush() }
 // DisplayWidth is how many display columns a text takes when it is shown.
 func DisplayWidth(text string) int { return displayWidth(Printable(text)) }
 
-// Elided shortens a text to one line of at most width columns.
-func Elided(text string, width int) string { return elided(Printable(text), width) }
-
 // Number writes n with its thousands apart: 1,312.
 func Number(n int) string { return number(n) }
 

@@ -318,8 +318,8 @@ func (p *replayer) coherent() bool {
 	if p.summary.Complete != p.run.Complete {
 		return false
 	}
-	failed := slices.ContainsFunc(p.run.Targets, func(t Target) bool { return t.Status == snapshot.StatusFailed })
-	return !p.run.Complete || !p.run.Interrupted && p.gaps == 0 && !failed
+	left := unreadAfter(p.run, *p.summary, p.gaps)
+	return !p.run.Complete || !left.any()
 }
 
 // finish checks that the report was whole and ends the run.

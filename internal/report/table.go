@@ -72,8 +72,8 @@ func (t *table) Begin(run Run) error {
 	if run.OrganizationUnread != "" {
 		t.write(span{}, 0, span{"The organization is not known in full, and what depends on it neither: ", bold}, span{Printable(run.OrganizationUnread), plain})
 	}
-	if run.Query != "" {
-		t.write(span{}, 0, span{onlyMatching(Printable(run.Query)), bold})
+	if filtered := filteredStatement(run); filtered != "" {
+		t.write(span{}, 0, span{filtered, bold})
 	}
 	return t.out.err()
 }
