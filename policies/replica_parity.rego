@@ -26,15 +26,15 @@
 #     nist-800-53: [CM-2, CP-10]
 package ecraudit.rules.replica_parity
 
-deny contains {"key": concat("|", pair), "message": message} if {
+deny contains {"key": key(pair), "message": message} if {
 	some [pair, found] in compared
 	found[0]
 	message := sprintf("%s, and differs: %s", [replicated(pair), concat("; ", found)])
 }
 
-unknown contains {"key": concat("|", pair), "message": message} if {
+unknown contains {"key": key(pair), "message": message} if {
 	some [pair, []] in compared
-	gaps := [what | some what in aspects; undecided(what, rows[pair[0]], rows[pair[1]])]
+	gaps := [what | some what in aspects; undecided(what, pair.left, pair.right)]
 	gaps[0]
 	message := sprintf("%s, and whether they differ in %s is not known", [replicated(pair), concat(", ", gaps)])
 }
@@ -42,75 +42,28 @@ unknown contains {"key": concat("|", pair), "message": message} if {
 unknown contains {"key": home, "message": message} if {
 	some registry in input.registries
 	not registry.replication
-	home := address([registry.account, registry.region])
-	home in homes
+	registry.repositories > 0
+	home := place(registry)
 	message := sprintf("cannot tell what %s replicates: its replication rules could not be read", [home])
 }
 
 # compared has each pair with that in which it surely differs.
 compared contains [pair, found] if {
-	some pair in pairs
-	left := rows[pair[0]]
-	right := rows[pair[1]]
-	found := [text | some what in aspects; text := difference(what, left, right)]
+	some pair in input.replicas
+	found := [text | some what in aspects; text := difference(what, pair.left, pair.right)]
 }
 
-# Each pair that is not surely alike stands here once, whichever way it is replicated.
-pairs contains sort([source, destination]) if {
-	some repository in input.repositories
-	some rule in outgoing[address([repository.account, repository.region])]
-	covers(rule, repository.name)
-	source := address([repository.account, repository.region, repository.name])
-	some target in rule.destinations
-	destination := address([target.account, target.region, repository.name])
-	destination != source
-	rows[destination]
-	not alike(traits[source], traits[destination])
-}
+key(pair) := concat("|", [address(pair.left), address(pair.right)])
 
-alike(left, right) if {
-	left == right
-	count(left) == count(compared_fields)
-	left.release_tags_immutable != "unknown"
-	left.exposure != "unknown"
-}
+address(row) := concat("/", [row.account, row.region, row.name])
 
-compared_fields := [
-	"mutability",
-	"release_tags_immutable",
-	"encryption",
-	"lifecycle_digest",
-	"exposure",
-	"releases",
-]
-
-traits := {place_name: object.filter(row, compared_fields) | some place_name, row in rows}
-
-rows := {address([row.account, row.region, row.name]): row | some row in input.repositories}
-
-homes := {address([row.account, row.region]) | some row in input.repositories}
-
-outgoing := {address([registry.account, registry.region]): registry.replication |
-	some registry in input.registries
-	registry.replication[0]
-}
-
-address(parts) := concat("/", parts)
-
-covers(rule, _) if rule.prefixes == []
-
-covers(rule, name) if {
-	some prefix in rule.prefixes
-	startswith(name, prefix)
-}
+place(row) := concat("/", [row.account, row.region])
 
 replicated(pair) := sprintf("%s is replicated between %s and %s", [
-	rows[pair[0]].name,
-	place(rows[pair[0]]),
-	place(rows[pair[1]]),
+	pair.left.name,
+	place(pair.left),
+	place(pair.right),
 ])
-
-place(row) := address([row.account, row.region])
 
 aspects := ["tag mutability", "encryption", "lifecycle policy", "exposure", "releases"]
 

@@ -31,7 +31,7 @@ deny contains finding if {
 	finding := {
 		"message": sprintf("the trusted account %s is named by no policy and no replication rule of %d repositories", [
 			titled(account),
-			count(input.repositories),
+			input.policies.read,
 		]),
 		"key": account,
 	}
@@ -54,10 +54,7 @@ unused contains account if {
 	not account in needed
 }
 
-needed contains account if {
-	some repository in input.repositories
-	some account in repository.trusted
-}
+needed contains account if some account in input.policies.trusted
 
 needed contains grant.account if {
 	some registry in input.registries
@@ -70,12 +67,9 @@ needed contains destination.account if {
 	some destination in rule.destinations
 }
 
-doubts contains "no repository was looked at" if count(input.repositories) == 0
+doubts contains "no repository was looked at" if input.policies.read + input.policies.unread == 0
 
-doubts contains "some repository policy was not read" if {
-	some repository in input.repositories
-	not repository.trusted
-}
+doubts contains "some repository policy was not read" if input.policies.unread > 0
 
 doubts contains "some registry policy was not read" if {
 	some registry in input.registries

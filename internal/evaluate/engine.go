@@ -70,6 +70,8 @@ type Engine struct {
 	failures   atomic.Int64
 	doubted    atomic.Pointer[string] // why it is not known which settings hold somewhere
 	table      table
+
+	readsRepositories bool // some rule of scope organization may look at every repository
 }
 
 // New compiles the rules that the configuration leaves on.
@@ -96,6 +98,8 @@ func New(rules *Rules, c *config.Config, o Options) (*Engine, error) {
 	for _, need := range c.Needs() {
 		e.needs[need] = true
 	}
+	e.readsRepositories = slices.ContainsFunc(rules.library, readsRepositories) ||
+		slices.ContainsFunc(e.rulesOf(finding.ScopeOrganization), func(r *Rule) bool { return readsRepositories(r.module) })
 	var err error
 	e.compiler, err = rules.compile(e.rules)
 	return e, err

@@ -1,7 +1,6 @@
 package evaluate
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -18,18 +17,21 @@ import (
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
-// table is what rules of scope organization see: every registry and every
-// repository without its images. It is only kept when there is such a rule.
+// table is what rules of scope organization see: every registry, and of every
+// repository what is left without its images. It is only kept when there is such
+// a rule, and is held without the terms of which rules see it: those take twenty
+// times as much.
 type table struct {
 	mu           sync.Mutex
-	registries   []row
-	repositories []row
+	registries   []registryRow
+	repositories []repositoryRow
+	texts        map[string]string // those that repeat, so that each is held once
 }
 
-type row struct {
-	target snapshot.Target
-	name   string
-	term   *ast.Term
+type registryRow struct {
+	target      snapshot.Target
+	term        *ast.Term
+	replication []snapshot.ReplicationRule
 }
 
 func (e *Engine) judgesOrganization() bool {
@@ -40,51 +42,33 @@ func (t *table) addRegistry(e *Engine, r *snapshot.Registry) {
 	if !e.judgesOrganization() {
 		return
 	}
-	added := row{r.Target, "", e.registryValue(r)}
+	added := registryRow{r.Target, e.registryValue(r), r.Replication}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.registries = append(t.registries, added)
 }
 
-// addRepository adds what is left of a repository without its images. What was
-// not read is left out.
 func (t *table) addRepository(e *Engine, v *view) {
 	if !e.judgesOrganization() {
 		return
 	}
-	r := v.repository
-	read := func(n snapshot.Need) bool { return e.needs[n] && r.Gap(n) == nil }
-	var o object
-	o.text("account", r.Account)
-	o.text("region", r.Region)
-	o.text("name", r.Name)
-	o.text("arn", r.ARN)
-	o.text("mutability", r.Mutability.Setting)
-	release, _ := immutableTags(r.Mutability, v.settings)
-	o.text("release_tags_immutable", release.answer)
-	o.text("encryption", r.Encryption.Type)
-	o.text("kms_key", r.Encryption.KMSKey)
-	if r.Scanning != nil && read(snapshot.NeedScanning) {
-		o.text("scan_frequency", r.Scanning.Frequency)
-	}
-	if read(snapshot.NeedTags) {
-		o.set("tags", textMap(r.Tags))
-	}
-	if v.access != nil {
-		o.flag("has_policy", r.Policy != "")
-		o.text("exposure", string(v.access.Exposure))
-		o.texts("trusted", v.trusted())
-	}
-	if read(snapshot.NeedLifecycle) {
-		o.flag("has_lifecycle", r.Lifecycle != "")
-		o.text("lifecycle_digest", e.lifecycleDigest(r.Lifecycle, v.settings))
-	}
-	if read(snapshot.NeedImages) {
-		o.set("releases", v.releasesTerm())
-	}
+	added := e.repositoryRow(v)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.repositories = append(t.repositories, row{r.Target, r.Name, o.term()})
+	added.share(t.once)
+	t.repositories = append(t.repositories, added)
+}
+
+// once returns the text that was held first of those that are equal.
+func (t *table) once(text string) string {
+	if known, ok := t.texts[text]; ok {
+		return known
+	}
+	if t.texts == nil {
+		t.texts = map[string]string{}
+	}
+	t.texts[text] = text
+	return text
 }
 
 // trusted are the trusted and vendor accounts that may have access, or that the
@@ -135,31 +119,9 @@ func (e *Engine) lifecycleDigest(text string, settings *config.Effective) string
 	return digestOf(meaning.String())
 }
 
-// releasesTerm sums up which release tags point to which images.
-func (v *view) releasesTerm() *ast.Term {
-	release := v.settings.ReleaseTagsRegexp()
-	var pairs []string
-	for i := range v.repository.Images {
-		for _, tag := range filter(v.repository.Images[i].Tags, release.MatchString) {
-			pairs = append(pairs, tag+"="+v.repository.Images[i].Digest)
-		}
-	}
-	slices.Sort(pairs)
-	var o object
-	o.number("count", int64(len(pairs)))
-	o.text("digest", digestOf(strings.Join(pairs, "\n")))
-	return o.term()
-}
+func digestOf(text string) string { return digestText(sha256.Sum256([]byte(text))) }
 
-func digestOf(text string) string {
-	sum := sha256.Sum256([]byte(text))
-	return "sha256:" + hex.EncodeToString(sum[:])
-}
-
-func sorted(rows []row) *ast.Term {
-	slices.SortFunc(rows, func(a, b row) int { return cmp.Or(a.target.Compare(b.target), cmp.Compare(a.name, b.name)) })
-	return list(rows, func(r row) *ast.Term { return r.term })
-}
+func digestText(sum [sha256.Size]byte) string { return "sha256:" + hex.EncodeToString(sum[:]) }
 
 // Organization judges the run as a whole, after everything else. gaps are
 // whether anything that a rule may need was not read: then a silent rule
@@ -182,8 +144,7 @@ func (e *Engine) Organization(ctx context.Context, gap *snapshot.Gap) ([]finding
 		return nil, err
 	}
 	base = base[:len(base)-1] // no registry of its own
-	base.set("registries", sorted(e.table.registries))
-	base.set("repositories", sorted(e.table.repositories))
+	e.table.fill(&base, e.readsRepositories, e.needs)
 	if err := j.run(ctx, e.rulesOf(finding.ScopeOrganization), base); err != nil {
 		return nil, err
 	}

@@ -116,8 +116,11 @@ func richInput(t *testing.T) any {
 	input.set("repository", e.repositoryTerm(v))
 	builder := e.newImageTerms(v)
 	input.set("images", list(r.Images, func(i snapshot.Image) *ast.Term { return builder.build(&i).term }))
-	input.set("registries", sorted(e.table.registries))
-	input.set("repositories", sorted(e.table.repositories))
+	replica := *r
+	replica.Target = snapshot.Target{Partition: r.Partition, Account: reg.Replication[0].Destinations[0].Account, Region: reg.Replication[0].Destinations[0].Region}
+	replica.Mutability = snapshot.Mutability{Setting: "MUTABLE"}
+	e.table.addRepository(e, e.view(reg, &replica))
+	e.table.fill(&input, true, e.needs)
 	value, err := ast.JSON(ast.NewObject(input...))
 	if err != nil {
 		t.Fatal(err)
