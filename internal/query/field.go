@@ -29,6 +29,8 @@ type field struct {
 	ofRule func(*finding.Rule) []string  // only of a ruleField
 	words  []string                      // all that it can be, nil where it is free text
 	run    func(Context) []string        // all that it can be in a run, nil where nobody knows
+
+	otherwise string // why a run may have none of it
 }
 
 // fields are all there are, in the order in which messages name them.
@@ -36,7 +38,7 @@ var fields = []*field{
 	{name: "rule", of: func(f *finding.Finding) string { return f.Rule }, run: ruleIDs},
 	{name: "severity", kind: severityField, of: func(f *finding.Finding) string { return f.Severity.String() }, words: finding.SeverityNames()},
 	{name: "status", of: func(f *finding.Finding) string { return string(f.Status) }, words: statusNames()},
-	{name: "change", of: func(f *finding.Finding) string { return string(f.Change) }, words: []string{string(finding.New), string(finding.Worsened), string(finding.Known), ""}},
+	{name: "change", of: func(f *finding.Finding) string { return string(f.Change) }, words: changeNames(), run: changes, otherwise: "only an audit with a baseline says how findings changed"},
 	{name: "account", kind: accountField, of: func(f *finding.Finding) string { return f.Account }, run: accounts},
 	{name: "region", of: func(f *finding.Finding) string { return f.Region }, run: func(c Context) []string { return c.Regions }},
 	{name: "repository", of: func(f *finding.Finding) string { return f.Repository }},
@@ -64,6 +66,17 @@ func fieldNamed(name string) *field {
 		if strings.EqualFold(f.name, name) {
 			return f
 		}
+	}
+	return nil
+}
+
+func changeNames() []string {
+	return []string{string(finding.New), string(finding.Worsened), string(finding.Known), ""}
+}
+
+func changes(c Context) []string {
+	if c.Baseline {
+		return changeNames()
 	}
 	return nil
 }
@@ -147,6 +160,8 @@ func (q *Query) Idle(run Context) []string {
 			text := fmt.Sprintf("no %s of this run is %s", c.field.name, value.append(nil))
 			if nearest, ok := config.Nearest(value.plain(), there); ok && nearest != "" {
 				text += fmt.Sprintf("; did you mean %s?", nearest)
+			} else if c.field.otherwise != "" {
+				text += ": " + c.field.otherwise
 			}
 			idle = append(idle, text)
 		}

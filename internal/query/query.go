@@ -65,6 +65,7 @@ type Context struct {
 	Accounts map[string]string // the names of the run's accounts by their ids; a name may be empty
 	Regions  []string
 	Rules    []finding.Rule // the active ones
+	Baseline bool           // findings were compared with one
 }
 
 // In is the query as it matches findings of a run.

@@ -222,6 +222,7 @@ func TestIdle(t *testing.T) {
 		"rule!=none-such or account=prod-wbe":      {"no rule of this run is none-such", "no account of this run is prod-wbe; did you mean Prod-Web?"},
 		"region=eu-wets-1 and control=XY-1":        {"no region of this run is eu-wets-1; did you mean eu-west-1?", "no control of this run is XY-1"},
 		`rule=scan-* and account="" and region=*`:  nil,
+		`change=new or change=""`:                  {"no change of this run is new: only an audit with a baseline says how findings changed"},
 		"account=333344445555 and repository=none": nil,
 	} {
 		if diff := cmp.Diff(want, parsed(t, text).Idle(sampleRun())); diff != "" {

@@ -95,7 +95,7 @@ func (o *only) Close() error { return Close(o.next) }
 
 // QueryContext is what a run knows that a query can ask for.
 func QueryContext(run Run) query.Context {
-	c := query.Context{Accounts: map[string]string{}, Rules: run.Rules}
+	c := query.Context{Accounts: map[string]string{}, Rules: run.Rules, Baseline: run.Baseline != nil}
 	for _, target := range run.Targets {
 		if c.Accounts[target.Account] == "" {
 			c.Accounts[target.Account] = target.AccountName
