@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/report"
@@ -89,6 +90,9 @@ func (f *explainFlags) check(flags *pflag.FlagSet) error {
 		if err := refuse(flags, "without --live: AWS is not asked", "profile", "role-name", "external-id", "hub-role-arn"); err != nil {
 			return err
 		}
+	}
+	if f.region != "" && !awsapi.MayBeRegion(f.region) {
+		return fmt.Errorf("--region: there is no region %q: use names such as eu-west-1", f.region)
 	}
 	return oneOf("--format", f.format, explainFormats)
 }

@@ -124,6 +124,7 @@ func TestConfigExplainMistakes(t *testing.T) {
 		"config explain a/b --assume env":             "write it as WHAT=VALUE",
 		"config explain a/b --assume tags=prod":       "write the key too",
 		"config explain a/b --assume encryption=kms":  `did you mean "KMS"?`,
+		"config explain a/b --region mars":            `there is no region "mars"`,
 		"config explain a/b --assume created=soon":    "write a date such as",
 		"config explain a/b --live --snapshot x":      "give one of --live and --snapshot",
 		"config explain a/b --live --assume tags.a=b": "--assume means nothing with --live",

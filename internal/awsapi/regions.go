@@ -1,6 +1,7 @@
 package awsapi
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -24,6 +25,12 @@ const knownRegions = `
 	us-east-1 us-east-2 us-west-1 us-west-2
 	cn-north-1 cn-northwest-1
 	us-gov-east-1 us-gov-west-1`
+
+var regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`)
+
+// MayBeRegion reports whether a region can be called so: it is known, or newer
+// than this list.
+func MayBeRegion(name string) bool { return regionForm.MatchString(name) }
 
 // homeRegion is where to ask for identities and organizations when the
 // environment names no region: in the partition of the first region asked for.

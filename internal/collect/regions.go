@@ -3,7 +3,6 @@ package collect
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -15,8 +14,6 @@ import (
 	"github.com/ecraudit/ecraudit/internal/config"
 )
 
-var regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`)
-
 // checkRegions refuses names that are no region. Names that are not known
 // here are looked up in AWS.
 func checkRegions(ctx context.Context, s *awsapi.Session, b *awsapi.Budget, regions []string) error {
@@ -25,7 +22,7 @@ func checkRegions(ctx context.Context, s *awsapi.Session, b *awsapi.Budget, regi
 		if region == awsapi.AllRegions || slices.Contains(awsapi.KnownRegions(), region) {
 			continue
 		}
-		if everywhere == nil && regionForm.MatchString(region) {
+		if everywhere == nil && awsapi.MayBeRegion(region) {
 			everywhere, _ = describeRegions(ctx, s, b.Caller("caller", nil), s.Config.Credentials, true)
 		}
 		if slices.Contains(everywhere, region) {
