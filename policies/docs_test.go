@@ -192,6 +192,15 @@ var catalogues = []struct {
 		controls: []string{
 			"ecr_registry_scan_images_on_push_enabled", "ecr_repositories_lifecycle_policy_enabled", "ecr_repositories_not_publicly_accessible",
 			"ecr_repositories_scan_images_on_push_enabled", "ecr_repositories_scan_vulnerabilities_in_latest_image", "ecr_repositories_tag_immutability",
+			"ecr_registry_enhanced_scanning_enabled", "ecr_repository_encrypted_with_cmk", "ecr_repository_image_no_secrets",
+		},
+		elsewhere: map[string]string{"ecr_repository_image_no_secrets": "about secrets inside of images, which a registry does not tell"},
+	},
+	{
+		name: "aws-config", title: "AWS Config", note: "[Managed rules](https://docs.aws.amazon.com/config/latest/developerguide/managed-rules-by-aws-config.html) for private repositories.",
+		controls: []string{
+			"ecr-private-image-scanning-enabled", "ecr-private-lifecycle-policy-configured", "ecr-private-tag-immutability-enabled",
+			"ecr-repository-cmk-encryption-enabled", "ecr-repository-tagged",
 		},
 	},
 	{name: "cis-eks-1.5", title: "CIS Amazon EKS Benchmark 1.5", note: "Section 5.1, Image registry and image scanning.", controls: []string{"5.1.1", "5.1.2", "5.1.3", "5.1.4"}},

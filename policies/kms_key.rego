@@ -24,6 +24,8 @@
 #     ecraudit.yaml.
 #   enabled: false
 #   frameworks:
+#     prowler: [ecr_repository_encrypted_with_cmk]
+#     aws-config: [ecr-repository-cmk-encryption-enabled]
 #     security-hub: [ECR.5]
 #     nist-800-53: [SC-12, SC-13, SC-28]
 package ecraudit.rules.kms_key

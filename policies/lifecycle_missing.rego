@@ -23,6 +23,7 @@
 #     Give the repository a lifecycle policy, and look at its preview first: images that match expire within a day. Put
 #     a policy into the creation template too, if one makes such repositories.
 #   frameworks:
+#     aws-config: [ecr-private-lifecycle-policy-configured]
 #     security-hub: [ECR.3]
 #     prowler: [ecr_repositories_lifecycle_policy_enabled]
 #     nist-800-190: [4.2.2]

@@ -23,6 +23,7 @@
 #     Set the scan type of the registry's scanning configuration to ENHANCED, with rules for the repositories that
 #     matter. Earlier results of basic scanning are not there any more after that.
 #   frameworks:
+#     prowler: [ecr_registry_enhanced_scanning_enabled]
 #     nist-800-53: [RA-5]
 #     nist-800-190: [4.1.1]
 package ecraudit.rules.registry_scanning_basic

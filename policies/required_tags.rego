@@ -20,6 +20,7 @@
 #     Tag the repository with the missing key or an allowed value, best where it is created: in its template, stack or
 #     module. What is required stands under required_tags in ecraudit.yaml.
 #   frameworks:
+#     aws-config: [ecr-repository-tagged]
 #     nist-800-53: [CM-8]
 package ecraudit.rules.required_tags
 

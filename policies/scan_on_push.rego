@@ -24,6 +24,7 @@
 #     Add a rule to the registry's scanning configuration whose filter matches the repository, with the frequency
 #     SCAN_ON_PUSH, or CONTINUOUS_SCAN where scanning is enhanced.
 #   frameworks:
+#     aws-config: [ecr-private-image-scanning-enabled]
 #     cis-eks-1.5: [5.1.1]
 #     security-hub: [ECR.1]
 #     prowler: [ecr_repositories_scan_images_on_push_enabled, ecr_registry_scan_images_on_push_enabled]

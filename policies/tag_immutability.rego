@@ -24,6 +24,7 @@
 #     Make the repository's tags immutable. Exclusion filters can keep tags movable that are meant to move, such as
 #     latest, as long as none of them matches a release tag.
 #   frameworks:
+#     aws-config: [ecr-private-tag-immutability-enabled]
 #     security-hub: [ECR.2]
 #     prowler: [ecr_repositories_tag_immutability]
 #     nist-800-53: [CM-2, SI-7]
