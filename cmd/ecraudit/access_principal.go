@@ -88,7 +88,7 @@ func (f *accessFlags) ofPrincipal(command *cobra.Command, s streams) error {
 	if err != nil {
 		return fmt.Errorf("--principal, --action: %w", err)
 	}
-	c, err := f.load()
+	c, err := f.load(command.Context(), messagesOf(s.err))
 	if err != nil {
 		return err
 	}

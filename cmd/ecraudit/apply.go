@@ -146,7 +146,7 @@ overwritten is in the journal first, and ecraudit undo brings it back.
 			if err != nil {
 				return err
 			}
-			c, err := f.configFlag.load()
+			c, err := f.configFlag.load(command.Context(), messagesOf(s.err))
 			if err != nil {
 				return err
 			}

@@ -146,7 +146,7 @@ func verdict(code int, err error) error {
 
 // auditAWS collects and judges at once.
 func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
-	c, rules, err := f.load()
+	c, rules, err := f.load(ctx, messagesOf(s.err))
 	if err != nil {
 		return 0, err
 	}
@@ -164,7 +164,7 @@ func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
 
 // auditSnapshot judges what was collected before.
 func (f *auditFlags) auditSnapshot(ctx context.Context, s streams) (int, error) {
-	c, rules, err := f.load()
+	c, rules, err := f.load(ctx, messagesOf(s.err))
 	if err != nil {
 		return 0, err
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 
@@ -14,7 +13,6 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/config"
-	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/report"
 )
 
@@ -35,10 +33,10 @@ and their scopes. These commands check that, and explain it line by line.`,
 // explainFlags say of which repository what is explained.
 type explainFlags struct {
 	subjectFlags
-	rules  []string
-	assume []string
-	live   bool
-	format string
+	sources sourceFlags
+	assume  []string
+	live    bool
+	format  string
 }
 
 var explainFormats = []string{"text", "json"}
@@ -71,7 +69,7 @@ A tag that is assumed says that there are no others than those assumed.`,
 	}
 	flags := command.Flags()
 	f.subjectFlags.add(flags)
-	flags.StringSliceVar(&f.rules, "rules", nil, "`PATHS` of files or folders of additional rules")
+	f.sources.add(flags)
 	flags.StringArrayVar(&f.assume, "assume", nil, "take this for known (`WHAT=VALUE`); can be given again")
 	flags.BoolVar(&f.live, "live", false, "look the repository and its account up in AWS")
 	flags.StringVar(&f.format, "format", "text", "`FORMAT`: text or json")
@@ -107,18 +105,15 @@ type explained struct {
 }
 
 func (f *explainFlags) run(ctx context.Context, repository string, s streams) error {
-	c, err := f.load()
-	if err != nil {
-		return err
-	}
-	rules, err := evaluate.LoadRules(slices.Concat(c.RulePaths, f.rules))
+	m := messagesOf(s.err)
+	c, rules, err := f.sources.load(ctx, configPath(f.path), m)
 	if err != nil {
 		return err
 	}
 	if err := c.ValidateRules(rules.IDs()); err != nil {
 		return err
 	}
-	resource, err := f.resource(ctx, repository)
+	resource, err := f.resource(ctx, repository, m)
 	if err != nil {
 		return err
 	}
@@ -137,9 +132,9 @@ func (f *explainFlags) run(ctx context.Context, repository string, s streams) er
 }
 
 // resource is what is known of the repository.
-func (f *explainFlags) resource(ctx context.Context, repository string) (config.Resource, error) {
+func (f *explainFlags) resource(ctx context.Context, repository string, m *messages) (config.Resource, error) {
 	if f.live || f.snapshot != "" {
-		one, err := f.find(ctx, repository, nil)
+		one, err := f.find(ctx, repository, nil, m)
 		if err != nil {
 			return config.Resource{}, err
 		}

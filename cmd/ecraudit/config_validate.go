@@ -20,7 +20,7 @@ import (
 // validateFlags say what a configuration is held against.
 type validateFlags struct {
 	targetFlags
-	rules    []string
+	sources  sourceFlags
 	snapshot string
 }
 
@@ -61,7 +61,7 @@ Exit codes:
 		},
 	}
 	flags := command.Flags()
-	flags.StringSliceVar(&f.rules, "rules", nil, "`PATHS` of files or folders of additional rules")
+	f.sources.add(flags)
 	flags.StringVar(&f.snapshot, "snapshot", "", "hold the scopes against this snapshot `FILE`")
 	flags.BoolVar(&f.options.Selection.Organization, "org", false, "hold the scopes against the accounts of the organization")
 	f.addCredentials(flags)
@@ -70,7 +70,7 @@ Exit codes:
 }
 
 func (f *validateFlags) run(ctx context.Context, args []string, s streams) error {
-	c, rules, err := f.review(args)
+	c, rules, err := f.review(ctx, args, messagesOf(s.err))
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (f *validateFlags) run(ctx context.Context, args []string, s streams) error
 
 // review reads the configuration, and reports all mistakes of files and ids of
 // rules at once.
-func (f *validateFlags) review(args []string) (*config.Config, *evaluate.Rules, error) {
+func (f *validateFlags) review(ctx context.Context, args []string, m *messages) (*config.Config, *evaluate.Rules, error) {
 	path, found := config.Find(".")
 	if len(args) > 0 {
 		path, found = args[0], true
@@ -100,11 +100,16 @@ func (f *validateFlags) review(args []string) (*config.Config, *evaluate.Rules, 
 	if !found {
 		return nil, nil, errors.New("there is no ecraudit.yaml in the working directory: name the file, or write one with: ecraudit init")
 	}
-	c, err := config.Review(path)
-	rules, ruleErr := evaluate.LoadRules(slices.Concat(c.RulePaths, f.rules))
+	l, err := newLibrary(ctx, f.sources.keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := config.ReviewWith(path, l)
+	rules, ruleErr := l.rules(slices.Concat(c.RulePaths, f.sources.rules))
 	if ruleErr != nil {
 		return nil, nil, errors.Join(err, ruleErr)
 	}
+	l.tellDoubts(m)
 	return c, rules, errors.Join(err, c.ValidateRules(rules.IDs()))
 }
 
@@ -183,7 +188,7 @@ func (u *scopeUse) warnings() []config.Warning {
 }
 
 func newConfigSchema(s streams) *cobra.Command {
-	var paths []string
+	var f sourceFlags
 	command := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of the configuration file, for editors",
@@ -192,8 +197,8 @@ those of --rules, so that editors complete and check the file.`,
 		Example: `  ecraudit config schema > ecraudit.schema.json
   ecraudit config schema --rules my-rules/`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
-			rules, err := evaluate.LoadRules(paths)
+		RunE: func(command *cobra.Command, _ []string) error {
+			_, rules, err := f.load(command.Context(), "", messagesOf(s.err))
 			if err != nil {
 				return err
 			}
@@ -205,6 +210,6 @@ those of --rules, so that editors complete and check the file.`,
 			return err
 		},
 	}
-	command.Flags().StringSliceVar(&paths, "rules", nil, "`PATHS` of files or folders of additional rules")
+	f.add(command.Flags())
 	return command
 }

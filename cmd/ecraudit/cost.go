@@ -95,7 +95,7 @@ func (f *costFlags) checkCost(command *cobra.Command) error {
 }
 
 func (f *costFlags) run(ctx context.Context, s streams) error {
-	c, err := f.load()
+	c, err := f.load(ctx, messagesOf(s.err))
 	if err != nil {
 		return err
 	}

@@ -22,24 +22,20 @@ import (
 
 // ruleFlags say which rules run, with which settings.
 type ruleFlags struct {
+	sourceFlags
 	config    string
-	rules     []string
 	framework string
 }
 
 func (f *ruleFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.config, "config", "", "configuration `FILE` (default: ecraudit.yaml in the working directory, if there is one)")
 	flags.StringVar(&f.framework, "framework", "", "only the rules that answer to this catalogue of controls (`NAME`, such as security-hub), those that are off by default too")
-	flags.StringSliceVar(&f.rules, "rules", nil, "`PATHS` of files or folders of additional rules")
+	f.sourceFlags.add(flags)
 }
 
 // load reads the configuration and the rules, and checks them against each other.
-func (f *ruleFlags) load() (*config.Config, *evaluate.Rules, error) {
-	c, err := f.loadConfig()
-	if err != nil {
-		return nil, nil, err
-	}
-	rules, err := evaluate.LoadRules(slices.Concat(c.RulePaths, f.rules))
+func (f *ruleFlags) load(ctx context.Context, m *messages) (*config.Config, *evaluate.Rules, error) {
+	c, rules, err := f.sourceFlags.load(ctx, f.configPath(), m)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -52,18 +48,13 @@ func (f *ruleFlags) load() (*config.Config, *evaluate.Rules, error) {
 	return c, rules.OfFramework(f.framework), nil
 }
 
-func (f *ruleFlags) loadConfig() (*config.Config, error) {
-	if path := f.configPath(); path != "" {
-		return config.Load(path)
-	}
-	return config.Default(), nil
-}
-
 // configPath is the file that the configuration comes from, or "" where the
 // defaults hold.
-func (f *ruleFlags) configPath() string {
-	if f.config != "" {
-		return f.config
+func (f *ruleFlags) configPath() string { return configPath(f.config) }
+
+func configPath(given string) string {
+	if given != "" {
+		return given
 	}
 	path, _ := config.Find(".")
 	return path

@@ -35,7 +35,7 @@ Exit codes:
 			return nil
 		},
 		RunE: func(command *cobra.Command, args []string) error {
-			c, err := f.load()
+			c, err := f.load(command.Context(), messagesOf(s.err))
 			if err != nil {
 				return err
 			}

@@ -136,7 +136,7 @@ func survey(ctx context.Context, f *surveyFlags, w *writeFlags, s streams) (*par
 		return nil, err
 	}
 	journal := remediate.JournalIn(dir)
-	c, err := f.load()
+	c, err := f.load(ctx, messagesOf(s.err))
 	if err != nil {
 		return nil, err
 	}

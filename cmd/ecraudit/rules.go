@@ -14,6 +14,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/report"
 )
 
 func newRules(s streams) *cobra.Command {
@@ -25,11 +26,11 @@ func newRules(s streams) *cobra.Command {
 		Example: `  ecraudit rules
   ecraudit rules --rules my-rules/ --format json`,
 		Args: noArguments,
-		RunE: func(*cobra.Command, []string) error {
+		RunE: func(command *cobra.Command, _ []string) error {
 			if err := oneOf("--format", format, []string{"table", "json"}); err != nil {
 				return err
 			}
-			c, rules, err := f.load()
+			c, rules, err := f.load(command.Context(), messagesOf(s.err))
 			if err != nil {
 				return err
 			}
@@ -40,7 +41,10 @@ func newRules(s streams) *cobra.Command {
 				encoder.SetEscapeHTML(false)
 				return encoder.Encode(listed)
 			}
-			return showRules(s, listed)
+			if err := showRules(s, listed); err != nil {
+				return err
+			}
+			return showSources(s, rules)
 		},
 	}
 	f.add(command.Flags())
@@ -63,6 +67,36 @@ func listRules(c *config.Config, rules *evaluate.Rules) []listedRule {
 		listed[i].Severity = everywhere.Severity(rule.ID, rule.Severity)
 	}
 	return listed
+}
+
+// showSources says where rules come from that are not part of ecraudit, and what
+// they replace.
+func showSources(s streams, rules *evaluate.Rules) error {
+	var b strings.Builder
+	for _, source := range rules.Sources {
+		fmt.Fprintf(&b, "\n%s: %s %s, %s\n", source.Reference, source.Kind, source.Digest, signedBy(source))
+		for _, rule := range rules.All {
+			if rule.Source == source.Reference && rule.Replaces {
+				fmt.Fprintf(&b, "  %s replaces the default rule\n", rule.ID)
+			}
+		}
+	}
+	for line := range strings.Lines(b.String()) {
+		if _, err := fmt.Fprintln(s.out, report.Printable(strings.TrimRight(line, "\n"))); err != nil {
+			return fmt.Errorf("listing the rules: %w", err)
+		}
+	}
+	return nil
+}
+
+func signedBy(source finding.RuleSource) string {
+	switch source.Signature {
+	case finding.Verified:
+		return "signature verified by " + source.Key
+	case finding.NotVerified:
+		return "signature not verified"
+	}
+	return "unsigned"
 }
 
 func showRules(s streams, rules []listedRule) error {

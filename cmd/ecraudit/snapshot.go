@@ -57,7 +57,7 @@ Exit codes:
 func runSnapshot(ctx context.Context, f *snapshotFlags, s streams) error {
 	summary := messagesOf(s.err).summary
 	summary.beginReading()
-	c, rules, err := f.load()
+	c, rules, err := f.load(ctx, messagesOf(s.err))
 	if err != nil {
 		return err
 	}

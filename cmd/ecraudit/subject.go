@@ -28,7 +28,17 @@ func (f *configFlag) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.path, "config", "", "configuration `FILE` (default: ecraudit.yaml in the working directory, if there is one)")
 }
 
-func (f *configFlag) load() (*config.Config, error) { return (&ruleFlags{config: f.path}).loadConfig() }
+func (f *configFlag) load(ctx context.Context, m *messages) (*config.Config, error) {
+	l, err := newLibrary(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	c, err := l.config(configPath(f.path))
+	if err == nil {
+		l.tellDoubts(m)
+	}
+	return c, err
+}
 
 // subjectFlags say where the one repository is that a command is about.
 type subjectFlags struct {
@@ -77,7 +87,7 @@ func (s *subject) gap(n snapshot.Need) *snapshot.Gap {
 //
 // Where it is not known which settings hold, that is said.
 func (f *subjectFlags) read(ctx context.Context, repository string, needs []snapshot.Need, m *messages) (*subject, error) {
-	one, err := f.find(ctx, repository, needs)
+	one, err := f.find(ctx, repository, needs, m)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +100,8 @@ func (f *subjectFlags) read(ctx context.Context, repository string, needs []snap
 }
 
 // find is read without the settings.
-func (f *subjectFlags) find(ctx context.Context, repository string, needs []snapshot.Need) (*subject, error) {
-	c, err := f.load()
+func (f *subjectFlags) find(ctx context.Context, repository string, needs []snapshot.Need, m *messages) (*subject, error) {
+	c, err := f.load(ctx, m)
 	if err != nil {
 		return nil, err
 	}

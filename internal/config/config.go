@@ -15,7 +15,7 @@
 // a key given twice are errors that name file, line and column, and all of
 // them are reported at once: an auditor that overlooks a misspelt demand would
 // report compliance that nobody checked. Only files are read, never the
-// environment.
+// environment; what is in bundles is read by who has [Packs].
 package config
 
 import (
@@ -34,9 +34,12 @@ type Config struct {
 	Organization Organization
 	// Rules turns rules on and off and sets severities, by rule id.
 	Rules map[string]RuleSetting
-	// RulePaths are files and folders of additional rules. A relative path of
-	// the file has been resolved against the file's own folder.
+	// RulePaths are references to additional rules: files, folders, bundles and
+	// artifacts. A relative path of the file has been resolved against the file's
+	// own folder.
 	RulePaths []string
+	// RuleKeys are the files with public keys that verify bundles and artifacts.
+	RuleKeys []string
 	// Settings hold where no scope says otherwise.
 	Settings Settings
 	Scopes   []Scope
@@ -220,6 +223,7 @@ func Default() *Config {
 		Organization: Organization{Accounts: []string{}},
 		Rules:        map[string]RuleSetting{},
 		RulePaths:    []string{},
+		RuleKeys:     []string{},
 		Settings: Settings{
 			TrustedAccounts: map[string]string{},
 			VendorAccounts:  map[string]string{},

@@ -142,7 +142,8 @@ rules:
   required-tags: on
   scan-on-push: False
   encryption: {enabled: true, severity: low}
-rule_paths: [my-rules/, ../shared/rule.rego, /etc/rules]
+rule_paths: [my-rules/, ../shared/rule.rego, /etc/rules, packs/a.tar.gz//rules, "oci://r.example/rules@sha256:aa"]
+rule_keys: [keys/platform.pem]
 trusted_accounts: {"777788889999": Acme scanner, 222233334444: }
 vendor_accounts: {"888899990000": Acme}
 reader_accounts: [444455556666]
@@ -203,7 +204,8 @@ func TestEveryKey(t *testing.T) {
 			"scan-on-push":   {Enabled: &no},
 			"encryption":     {Enabled: &yes, Severity: &low},
 		},
-		RulePaths: []string{filepath.Join("conf", "my-rules"), filepath.Join("shared", "rule.rego"), "/etc/rules"},
+		RulePaths: []string{filepath.Join("conf", "my-rules"), filepath.Join("shared", "rule.rego"), "/etc/rules", "conf/packs/a.tar.gz//rules", "oci://r.example/rules@sha256:aa"},
+		RuleKeys:  []string{filepath.Join("conf", "keys", "platform.pem")},
 		Settings: Settings{
 			TrustedAccounts: map[string]string{"777788889999": "Acme scanner", "222233334444": ""},
 			VendorAccounts:  map[string]string{"888899990000": "Acme"},

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ecraudit/ecraudit/internal/reference"
 )
 
 // maxFiles is how many files a configuration may consist of.
@@ -18,6 +20,7 @@ const maxFiles = 64
 // what came between, which nobody means.
 type loader struct {
 	read     func(path string) ([]byte, error) // nil where what is extended is left out
+	packs    Packs                             // nil where there are none
 	identity func(path string) string          // the same for the same file
 	c        *Config
 	errs     []*Error
@@ -25,14 +28,20 @@ type loader struct {
 	open     []string         // identities of the files that extend what is being read
 }
 
-func newLoader(path string, read func(string) ([]byte, error), identity func(string) string) *loader {
-	l := &loader{read: read, identity: identity, c: Default(), met: map[string]Place{}}
+func newLoader(path string, packs Packs, read func(string) ([]byte, error), identity func(string) string) *loader {
+	l := &loader{read: read, packs: packs, identity: identity, c: Default(), met: map[string]Place{}}
 	l.c.Path = path
 	return l
 }
 
 // identityOf is the absolute path of a file without symbolic links.
 func identityOf(path string) string {
+	if pack, inside := reference.Split(path); inside != "" && !reference.IsArtifact(pack) {
+		return reference.In(identityOf(pack), inside)
+	}
+	if reference.IsArtifact(path) {
+		return path
+	}
 	if absolute, err := filepath.Abs(path); err == nil {
 		path = absolute
 	}
@@ -63,6 +72,7 @@ func (l *loader) file(path string, text []byte) {
 	if root != nil {
 		r := &reader{path: path}
 		if r.isRoot(root) {
+			l.trust(r, root)
 			for _, e := range r.extends(root) {
 				l.extend(r, e)
 			}
@@ -78,6 +88,31 @@ func asMistake(path string, err error) *Error {
 		return mistake
 	}
 	return &Error{Path: path, Message: err.Error()}
+}
+
+// trust takes the keys of the file that is loaded before anything is read from a
+// bundle. What is extended has no say in which keys are good: it would vouch for
+// itself.
+func (l *loader) trust(r *reader, root *yaml.Node) {
+	look := &reader{path: r.path}
+	entries, _ := look.mapping("", root, "keys")
+	for _, e := range entries {
+		if e.key != "rule_keys" || isNull(r.resolve(e.value)) {
+			continue
+		}
+		if len(l.c.Files) > 0 || len(l.open) > 1 {
+			r.fail(e.key, e.at, "keys stand in the file that is loaded, not in one that it extends: move them to %s", quote(l.c.Path))
+			return
+		}
+		keys, ok := r.paths(e.key, e.value, "the path of a file with a public key")
+		l.c.RuleKeys = keys
+		if l.packs == nil || !ok {
+			return
+		}
+		if err := l.packs.Trust(keys); err != nil {
+			r.fail(e.key, e.value, "%s", quoteless(err.Error()))
+		}
+	}
 }
 
 // extension is one entry of extends.
@@ -105,7 +140,7 @@ func (l *loader) extend(r *reader, e extension) {
 		r.fail(e.at, e.node, "the configuration has more than %d files: extend fewer", maxFiles)
 		return
 	}
-	text, err := l.read(e.path)
+	text, err := l.readExtended(e.path)
 	if err != nil {
 		r.fail(e.at, e.node, "%s", quoteless(err.Error()))
 		return
@@ -114,6 +149,16 @@ func (l *loader) extend(r *reader, e extension) {
 	l.open = append(l.open, own)
 	l.file(e.path, text)
 	l.open = l.open[:len(l.open)-1]
+}
+
+func (l *loader) readExtended(path string) ([]byte, error) {
+	switch {
+	case !reference.IsPacked(path):
+		return l.read(path)
+	case l.packs == nil:
+		return nil, fmt.Errorf("%s is in a bundle, which cannot be read here: unpack it, and name the file", path)
+	}
+	return l.packs.ReadFile(path)
 }
 
 // extends reads which files a file extends.
@@ -150,13 +195,26 @@ func (r *reader) extended(at string, n *yaml.Node) (string, bool) {
 	case text == "":
 		r.fail(at, r.resolve(n), "empty: write the path of a configuration file")
 		return "", false
-	case strings.Contains(text, "://"):
+	case strings.Contains(text, "://") && !reference.IsArtifact(text):
 		r.fail(at, r.resolve(n), "%s is no file: fetch it first, and name the file", quote(text))
 		return "", false
-	case filepath.IsAbs(text):
-		return filepath.Clean(text), true
 	}
-	return filepath.Join(filepath.Dir(r.path), text), true
+	path, ok := r.resolvePath(at, n, text)
+	if pack, inside := reference.Split(path); ok && reference.IsPacked(pack) && inside == "" {
+		r.fail(at, r.resolve(n), "%s is a bundle: name the file in it, as in %s", quote(text), quote(text+"//base.yaml"))
+		return "", false
+	}
+	return path, ok
+}
+
+// resolvePath resolves a path against the folder of this file.
+func (r *reader) resolvePath(at string, n *yaml.Node, text string) (string, bool) {
+	path, err := reference.Resolve(r.path, text)
+	if err != nil {
+		r.fail(at, r.resolve(n), "%s", quoteless(err.Error()))
+		return "", false
+	}
+	return path, true
 }
 
 // quoteless makes a text with the names of files fit for a message.

@@ -34,6 +34,7 @@ func (r *reader) config(root *yaml.Node, c *Config) {
 		{"organization", func(at string, n *yaml.Node) { r.organization(at, n, &c.Organization) }},
 		{"rules", func(at string, n *yaml.Node) { r.rules(at, n, &top) }},
 		{"rule_paths", func(at string, n *yaml.Node) { c.addRulePaths(r, at, n) }},
+		{"rule_keys", func(string, *yaml.Node) {}}, // were read before
 		{"scopes", func(at string, n *yaml.Node) { scopes = r.scopes(at, n) }},
 	}
 	r.section("", root, append(fields, r.settingFields(&top)...), func(key string) string {
@@ -56,7 +57,7 @@ func (c *Config) addRulePaths(r *reader, at string, n *yaml.Node) {
 	if isNull(r.resolve(n)) {
 		return
 	}
-	paths, _ := r.rulePaths(at, n)
+	paths, _ := r.paths(at, n, "the path of a file or folder of rules")
 	for _, path := range paths {
 		if !slices.Contains(c.RulePaths, path) {
 			c.RulePaths = append(c.RulePaths, path)

@@ -56,6 +56,7 @@ func rootSchema() node {
 		"organization": section(node{"id": with(text(organizationID.String()), describe("organization.id")), "accounts": with(list(account()), describe("organization.accounts"))}),
 		"rules":        node{"$ref": "#/$defs/rules", "description": described["rules"].Meaning},
 		"rule_paths":   with(anyOf(list(text("")), node{"type": "null"}), describe("rule_paths")),
+		"rule_keys":    with(anyOf(list(text("")), node{"type": "null"}), describe("rule_keys")),
 		"scopes":       node{"type": []string{"array", "null"}, "items": node{"$ref": "#/$defs/scope"}, "description": "Changes of settings and rules for a part of the organization. Later ones win."},
 	}
 }

@@ -83,7 +83,7 @@ func refuses(t testing.TB, schema *jsonschema.Schema, text string) error {
 func TestSchemaAcceptsConfigurations(t *testing.T) {
 	schema := compiledSchema(t)
 	for name, text := range map[string]string{
-		"everything": everything, "empty": "{}", "null": "~", "sections left out": "organization:\nrules:\nrule_paths:\nlifecycle:\nencryption:\nscopes:\nextends:\n",
+		"everything": everything, "empty": "{}", "null": "~", "sections left out": "organization:\nrules:\nrule_paths:\nrule_keys:\nlifecycle:\nencryption:\nscopes:\nextends:\n",
 		"lists":           "{trusted_accounts: [777788889999], required_tags: [owner], vulnerabilities: {}, retention: [], extends: [a, b], fixes: deny}",
 		"switches":        "{rules: {a: on, b: Off, c: true, d: {enabled: oN}}, scan_on_push: 'False'}",
 		"numbers as text": "{lifecycle: {max_days: '7'}, limits: {image_bytes: 5, monthly_cost: '2.5'}, tag_pattern: 7}",

@@ -24,11 +24,12 @@ type Key struct {
 // which a file would have them.
 func Reference() []Key {
 	keys := []Key{
-		{Name: "extends", Type: "path or list of paths", Default: "none", Meaning: "Configuration files to start from, relative to the folder of this one. Later ones win over earlier ones, and this file over all of them."},
+		{Name: "extends", Type: "path or list of paths", Default: "none", Meaning: "Configuration files to start from, relative to the folder of this one, also in a bundle (`platform.tar.gz//base.yaml`) or in an artifact of a registry. Later ones win over earlier ones, and this file over all of them."},
 		{Name: "organization.id", Type: "organization id", Default: "none", Meaning: "The AWS organization, where AWS Organizations cannot be read. Where it can, the two must agree."},
 		{Name: "organization.accounts", Type: "list of account ids", Default: "[]", Meaning: "Accounts of the organization, added to those that AWS Organizations lists."},
 		{Name: "rules", Type: "rule id to on, off or {enabled, severity}", Default: "{}", Meaning: "Turns rules on and off, and sets their severity: " + strings.Join(finding.SeverityNames(), ", ") + "."},
-		{Name: "rule_paths", Type: "list of paths", Default: "[]", Meaning: "Files and folders of additional rules, relative to the folder of the configuration file."},
+		{Name: "rule_paths", Type: "list of paths", Default: "[]", Meaning: "Files, folders and bundles of additional rules, relative to the folder of the configuration file, and artifacts of registries (`oci://…@sha256:…`)."},
+		{Name: "rule_keys", Type: "list of paths", Default: "[]", Meaning: "Files with public keys (PEM), relative to the folder of the configuration file. Where there is one, a bundle or artifact that none of them signed is refused. Not in a file that is extended."},
 	}
 	for _, s := range settingTable() {
 		keys = append(keys, s.Key)

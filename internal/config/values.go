@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"path/filepath"
 	"regexp"
 	"regexp/syntax"
 	"strconv"
@@ -296,19 +295,17 @@ func (r *reader) severity(at string, n *yaml.Node) (finding.Severity, bool) {
 	return severity, err == nil
 }
 
-// rulePaths reads paths and resolves them against the folder of the file.
-func (r *reader) rulePaths(at string, n *yaml.Node) ([]string, bool) {
+// paths reads paths and resolves them against the folder of the file.
+func (r *reader) paths(at string, n *yaml.Node, what string) ([]string, bool) {
 	return r.list(at, n, func(r *reader, at string, n *yaml.Node) (string, bool) {
 		text, ok := r.text(at, n)
 		switch {
 		case !ok:
 			return "", false
 		case text == "":
-			r.fail(at, r.resolve(n), "empty: write the path of a file or folder of rules")
+			r.fail(at, r.resolve(n), "empty: write %s", what)
 			return "", false
-		case filepath.IsAbs(text):
-			return filepath.Clean(text), true
 		}
-		return filepath.Join(filepath.Dir(r.path), text), true
+		return r.resolvePath(at, n, text)
 	})
 }

@@ -22,6 +22,8 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"github.com/ecraudit/ecraudit/internal/access"
 	"github.com/ecraudit/ecraudit/internal/config"
@@ -53,6 +55,8 @@ type Engine struct {
 	needs    snapshot.Needs
 	previews bool // some rule sees what lifecycle policies would do
 	compiler *ast.Compiler
+	data     storage.Store        // what rules find below data beside modules; nil for nothing
+	sources  []finding.RuleSource // where rules come from that are not part of ecraudit
 
 	organization     snapshot.Organization
 	accounts         *config.Accounts
@@ -100,6 +104,10 @@ func New(rules *Rules, c *config.Config, o Options) (*Engine, error) {
 	}
 	e.readsRepositories = slices.ContainsFunc(rules.library, readsRepositories) ||
 		slices.ContainsFunc(e.rulesOf(finding.ScopeOrganization), func(r *Rule) bool { return readsRepositories(r.module) })
+	e.sources = rules.Sources
+	if len(rules.data) > 0 {
+		e.data = inmem.NewFromObject(rules.data)
+	}
 	var err error
 	e.compiler, err = rules.compile(e.rules)
 	return e, err
@@ -111,6 +119,9 @@ func (e *Engine) Needs() snapshot.Needs { return e.needs }
 
 // Digest identifies the rules: "sha256:<64 hex>" of their sources.
 func (e *Engine) Digest() string { return e.digest }
+
+// RuleSources are where rules come from that are not part of ecraudit.
+func (e *Engine) RuleSources() []finding.RuleSource { return e.sources }
 
 // Framework is the catalogue of controls that rules were chosen by, or empty.
 func (e *Engine) Framework() string { return e.chosenBy }
@@ -346,7 +357,11 @@ func (e *Engine) prepare(ctx context.Context, rules []*Rule) (rego.PreparedEvalQ
 	value, _ := e.queries.LoadOrStore(text.String(), &query{})
 	q := value.(*query)
 	q.once.Do(func() {
-		q.prepared, q.err = rego.New(rego.Query(text.String()), rego.Compiler(e.compiler), rego.StrictBuiltinErrors(true)).PrepareForEval(context.WithoutCancel(ctx))
+		options := []func(*rego.Rego){rego.Query(text.String()), rego.Compiler(e.compiler), rego.StrictBuiltinErrors(true)}
+		if e.data != nil {
+			options = append(options, rego.Store(e.data))
+		}
+		q.prepared, q.err = rego.New(options...).PrepareForEval(context.WithoutCancel(ctx))
 	})
 	return q.prepared, q.err
 }

@@ -1,13 +1,12 @@
 package evaluate
 
 import (
-	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/rulesource"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/ecraudit/ecraudit/policies"
 )
@@ -44,7 +44,10 @@ const rulePackage = "ecraudit.rules"
 type Rules struct {
 	All     []*Rule // by id
 	library []*ast.Module
+	data    dataDocuments
 	digest  string
+	// Sources are where the rules come from that are not part of ecraudit.
+	Sources []finding.RuleSource
 	// Framework is the catalogue of controls to which all of them answer, empty
 	// where they were not chosen by one.
 	Framework string
@@ -64,7 +67,7 @@ func (r *Rules) Frameworks() []string {
 // OfFramework returns the rules that answer to a control of the catalogue. Those
 // that are off by default are on then: who asks for the catalogue asks for them.
 func (r *Rules) OfFramework(name string) *Rules {
-	chosen := &Rules{library: r.library, digest: r.digest, Framework: name}
+	chosen := &Rules{library: r.library, data: r.data, digest: r.digest, Sources: r.Sources, Framework: name}
 	for _, rule := range r.All {
 		if len(rule.Frameworks[name]) == 0 {
 			continue
@@ -76,74 +79,87 @@ func (r *Rules) OfFramework(name string) *Rules {
 	return chosen
 }
 
-// LoadRules reads the default rules and those in the given files and folders.
-// All that is wrong with them is reported at once, with file and line.
+// LoadRules reads the default rules and those in the given files, folders and
+// bundles. All that is wrong with them is reported at once, with file and line.
 func LoadRules(paths []string) (*Rules, error) {
-	var sources []source
-	sources, err := readSources(policies.Files, ".", "policies/", true)
-	if err != nil {
-		return nil, err
-	}
-	for _, path := range distinct(paths) {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, fmt.Errorf("rules: %s: %w; give a .rego file or a folder of them", path, snapshot.Cause(err))
-		}
-		folder, root := os.DirFS(path), "."
-		prefix := path + string(filepath.Separator)
-		if !info.IsDir() {
-			folder, root, prefix = os.DirFS(filepath.Dir(path)), filepath.Base(path), strings.TrimSuffix(path, filepath.Base(path))
-		}
-		more, err := readSources(folder, root, prefix, false)
+	var opener rulesource.Opener
+	var from []rulesource.Source
+	for _, path := range rulesource.Distinct(paths) {
+		source, err := opener.Open(context.Background(), path) // without network
 		if err != nil {
 			return nil, err
 		}
-		if len(more) == 0 {
-			return nil, fmt.Errorf("rules: there is no rule in %s: give a .rego file or a folder of them", path)
-		}
-		sources = append(sources, more...)
+		from = append(from, source)
 	}
-	return parseRules(sources)
+	return LoadRulesFrom(from)
 }
 
-// distinct drops paths that name the same file or folder again.
-func distinct(paths []string) []string {
-	seen := map[string]bool{}
-	return slices.DeleteFunc(slices.Clone(paths), func(path string) bool {
-		if absolute, err := filepath.Abs(path); err == nil {
-			path = absolute
+// LoadRulesFrom is [LoadRules] for what has been read.
+func LoadRulesFrom(from []rulesource.Source) (*Rules, error) {
+	sources, err := defaultSources()
+	if err != nil {
+		return nil, err
+	}
+	data := dataDocuments{}
+	for _, source := range from {
+		if err := checkContract(source.Contract, source.Record.Reference); err != nil {
+			return nil, err
 		}
-		again := seen[path]
-		seen[path] = true
-		return again
-	})
+		if err := data.add(source); err != nil {
+			return nil, err
+		}
+		for _, module := range source.Modules {
+			sources = append(sources, sourceText{filename: module.Name, text: module.Text, reference: source.Record.Reference})
+		}
+	}
+	rules, err := parseRules(sources, data)
+	if err != nil {
+		return nil, err
+	}
+	for _, source := range from {
+		rules.Sources = append(rules.Sources, rules.recordOf(source))
+	}
+	return rules, nil
 }
 
-// source is the text of a module.
-type source struct {
-	filename string
-	text     string
-	builtin  bool
+// recordOf completes what is recorded of a source with the rules that came from it.
+func (r *Rules) recordOf(source rulesource.Source) finding.RuleSource {
+	record := source.Record
+	record.Rules = []string{}
+	for _, rule := range r.All {
+		if rule.Source == record.Reference {
+			record.Rules = append(record.Rules, rule.ID)
+		}
+	}
+	return record
 }
 
-func readSources(files fs.FS, root, prefix string, builtin bool) ([]source, error) {
-	var sources []source
-	err := fs.WalkDir(files, root, func(path string, entry fs.DirEntry, err error) error {
+// sourceText is the text of a module.
+type sourceText struct {
+	filename  string
+	text      string
+	reference string // of the source; empty for what is part of ecraudit
+}
+
+func (s sourceText) builtin() bool { return s.reference == "" }
+
+func defaultSources() (sources []sourceText, err error) {
+	err = fs.WalkDir(policies.Files, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".rego") || strings.HasSuffix(path, "_test.rego") {
 			return err
 		}
-		text, err := fs.ReadFile(files, path)
-		sources = append(sources, source{filename: prefix + path, text: string(text), builtin: builtin})
+		text, err := fs.ReadFile(policies.Files, path)
+		sources = append(sources, sourceText{filename: "policies/" + path, text: string(text)})
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading rules: %w", err)
+		return nil, fmt.Errorf("reading the default rules: %w", err)
 	}
 	return sources, nil
 }
 
-func parseRules(sources []source) (*Rules, error) {
-	rules := &Rules{}
+func parseRules(sources []sourceText, data dataDocuments) (*Rules, error) {
+	rules := &Rules{data: data}
 	sum := sha256.New()
 	var problems []error
 	for _, s := range sources {
@@ -168,12 +184,7 @@ func parseRules(sources []source) (*Rules, error) {
 		}
 		rules.All = append(rules.All, rule)
 	}
-	slices.SortStableFunc(rules.All, func(a, b *Rule) int { return cmp.Compare(a.ID, b.ID) })
-	for i := 1; i < len(rules.All); i++ {
-		if a, b := rules.All[i-1], rules.All[i]; a.ID == b.ID {
-			problems = append(problems, fmt.Errorf("%s: the rule id %q is already that of %s: choose another id and package", b.filename, b.ID, a.filename))
-		}
-	}
+	problems = append(problems, rules.settleIDs()...)
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
@@ -184,6 +195,9 @@ func parseRules(sources []source) (*Rules, error) {
 		if err := rules.typeCheck(rule); err != nil {
 			problems = append(problems, err)
 		}
+	}
+	if err := data.writeTo(sum); err != nil {
+		problems = append(problems, err)
 	}
 	rules.digest = "sha256:" + hex.EncodeToString(sum.Sum(nil))
 	return rules, errors.Join(problems...)
@@ -217,11 +231,15 @@ func (r *Rules) IDs() []string {
 }
 
 // newRule reads a rule's METADATA.
-func newRule(name string, module *ast.Module, s source) (*Rule, error) {
-	rule := &Rule{module: module, name: name, builtin: s.builtin, filename: s.filename}
+func newRule(name string, module *ast.Module, s sourceText) (*Rule, error) {
+	rule := &Rule{module: module, name: name, builtin: s.builtin(), filename: s.filename}
 	annotations := packageAnnotations(module)
 	if annotations == nil {
 		return nil, fmt.Errorf("%s:%d: the rule has no METADATA: write a comment block that starts with \"# METADATA\" right above its package, with title, description and custom: {id, severity, scope, needs}", s.filename, module.Package.Location.Row)
+	}
+	rule.Source = s.reference
+	if err := contractOf(annotations, s.filename); err != nil {
+		return nil, err
 	}
 	m := metadata{where: fmt.Sprintf("%s:%d: METADATA", s.filename, annotations.Location.Row), custom: annotations.Custom}
 	rule.Title, rule.Description = annotations.Title, strings.Join(strings.Fields(annotations.Description), " ")
@@ -267,7 +285,7 @@ func (m *metadata) require(holds bool, problem string) {
 	}
 }
 
-var metadataKeys = []string{"id", "severity", "scope", "needs", "uses", "images", "why", "remediation", "enabled", "frameworks"}
+var metadataKeys = []string{"id", "severity", "scope", "needs", "uses", "images", "why", "remediation", "enabled", "frameworks", "replaces", "contract"}
 
 func (m *metadata) fill(rule *Rule) {
 	for _, key := range slices.Sorted(keys(m.custom)) {
@@ -299,6 +317,7 @@ func (m *metadata) fill(rule *Rule) {
 		rule.Rule.Uses = append(rule.Rule.Uses, string(n))
 	}
 	rule.Frameworks = m.frameworks()
+	rule.Replaces = m.replaces(rule.ID)
 }
 
 func (m *metadata) text(key string, required bool) string {
@@ -320,6 +339,21 @@ func (m *metadata) flag(key string, otherwise bool) bool {
 	on, ok := value.(bool)
 	m.require(ok, fmt.Sprintf("custom.%s must be true or false, not %v", key, value))
 	return on
+}
+
+// replaces is whether the rule stands in for the default rule of its id.
+func (m *metadata) replaces(id string) bool {
+	switch value := m.custom["replaces"].(type) {
+	case nil:
+		return false
+	case bool:
+		return value
+	case string:
+		m.require(value == id, fmt.Sprintf("custom.replaces %q is not the id of this rule, %q: a rule replaces the default rule that has its id", value, id))
+		return true
+	}
+	m.require(false, fmt.Sprintf("custom.replaces must be true, or the id of the rule, not %v", m.custom["replaces"]))
+	return false
 }
 
 func (m *metadata) needs(key string) (needs []snapshot.Need) {

@@ -147,4 +147,39 @@ type Rule struct {
 	Uses        []string            `json:"uses,omitempty"`     // are read too, but the rule copes without
 	Frameworks  map[string][]string `json:"frameworks,omitempty"`
 	Links       []string            `json:"links,omitempty"`
+	// Source is the reference of the rule's source; empty for a default rule.
+	Source string `json:"source,omitempty"`
+	// Replaces says that the rule stands in the place of the default rule of this id.
+	Replaces bool `json:"replaces,omitempty"`
 }
+
+// RuleSource is a place from which rules came beside the default ones.
+type RuleSource struct {
+	Reference string         `json:"reference"` // as --rules or rule_paths names it
+	Kind      RuleSourceKind `json:"kind"`
+	Digest    string         `json:"digest"` // "sha256:<64 hex>"
+	Signature Signature      `json:"signature"`
+	Key       string         `json:"key,omitempty"` // that verified the signature
+	Rules     []string       `json:"rules"`         // ids of those that came from there
+}
+
+// RuleSourceKind is what kind of place it is, and so of what the digest is.
+type RuleSourceKind string
+
+// The kinds of rule sources.
+const (
+	FromFolder   RuleSourceKind = "folder"   // digest of the names and contents of its Rego files
+	FromFile     RuleSourceKind = "file"     // digest of its content
+	FromBundle   RuleSourceKind = "bundle"   // digest of the gzipped tar
+	FromArtifact RuleSourceKind = "artifact" // digest of the manifest in the registry
+)
+
+// Signature is what is known of who made a source.
+type Signature string
+
+// What can be known of a signature.
+const (
+	Verified    Signature = "verified"     // by one of the configured keys
+	NotVerified Signature = "not_verified" // there is one, but no key was configured
+	Unsigned    Signature = "unsigned"
+)

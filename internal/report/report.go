@@ -32,11 +32,13 @@ type Handler interface {
 // Run says what was audited, with what. It holds nothing that differs between
 // two audits of the same snapshot.
 type Run struct {
-	Schema         string    `json:"schema"`
-	Version        string    `json:"version"`         // of ecraudit
-	RulesDigest    string    `json:"rules_digest"`    // sha256 over the active rules
-	Clock          time.Time `json:"clock"`           // the moment that rules judged by
-	OrganizationID string    `json:"organization_id"` // empty when unknown
+	Schema      string `json:"schema"`
+	Version     string `json:"version"`      // of ecraudit
+	RulesDigest string `json:"rules_digest"` // sha256 over the active rules
+	// RuleSources are where rules come from that are not part of ecraudit.
+	RuleSources    []finding.RuleSource `json:"rule_sources,omitempty"`
+	Clock          time.Time            `json:"clock"`           // the moment that rules judged by
+	OrganizationID string               `json:"organization_id"` // empty when unknown
 	// OrganizationUnread is why the organization's id or its accounts are
 	// unknown; verdicts that depend on them are unknown, too.
 	OrganizationUnread string         `json:"organization_unread,omitempty"`

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ecraudit/ecraudit/internal/artifact"
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/rulesource"
+)
+
+// sourceFlags say where rules come from beside the default ones, and who must
+// have signed them.
+type sourceFlags struct {
+	rules []string
+	keys  []string
+}
+
+func (f *sourceFlags) add(flags *pflag.FlagSet) {
+	flags.StringSliceVar(&f.rules, "rules", nil, "additional rules: `PATHS` of files, folders and bundles (.tar.gz), and artifacts of registries (oci://HOST/REPOSITORY@sha256:…)")
+	flags.StringSliceVar(&f.keys, "rules-key", nil, "`FILES` with public keys (PEM); a bundle or artifact that none of them signed is refused")
+}
+
+// library is where configurations and rules are read from.
+type library struct {
+	opener rulesource.Opener
+	ctx    context.Context // of the command, for what is read while a file is parsed
+}
+
+func newLibrary(ctx context.Context, keys []string) (*library, error) {
+	l := &library{ctx: ctx, opener: rulesource.Opener{Pull: artifact.Puller{}.Pull}}
+	if err := l.opener.Trust(keys); err != nil {
+		return nil, fmt.Errorf("--rules-key: %w", err)
+	}
+	return l, nil
+}
+
+// Trust has keys of a configuration count beside those of the flag.
+func (l *library) Trust(keys []string) error { return l.opener.Trust(keys) }
+
+// ReadFile reads a configuration in a bundle or artifact.
+func (l *library) ReadFile(reference string) ([]byte, error) {
+	return l.opener.ReadFile(l.ctx, reference)
+}
+
+// config reads the configuration, and what it extends; the defaults where there
+// is none.
+func (l *library) config(path string) (*config.Config, error) {
+	if path == "" {
+		return config.Default(), nil
+	}
+	return config.LoadWith(path, l)
+}
+
+// rules reads the default rules and those of the references.
+func (l *library) rules(references []string) (*evaluate.Rules, error) {
+	var sources []rulesource.Source
+	for _, reference := range rulesource.Distinct(references) {
+		source, err := l.opener.Open(l.ctx, reference)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, source)
+	}
+	return evaluate.LoadRulesFrom(sources)
+}
+
+// tellDoubts says which signatures nothing verified.
+func (l *library) tellDoubts(m *messages) {
+	for _, name := range l.opener.NotVerified() {
+		m.warn(name + " is signed, but its signature was not verified: name the public key with --rules-key, or under rule_keys in ecraudit.yaml")
+	}
+}
+
+// load reads the configuration and the rules.
+func (f *sourceFlags) load(ctx context.Context, path string, m *messages) (*config.Config, *evaluate.Rules, error) {
+	l, err := newLibrary(ctx, f.keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	c, err := l.config(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	rules, err := l.rules(slices.Concat(c.RulePaths, f.rules))
+	if err != nil {
+		return nil, nil, err
+	}
+	l.tellDoubts(m)
+	return c, rules, nil
+}
