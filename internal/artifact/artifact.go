@@ -39,6 +39,7 @@ const (
 	answerTimeout = 30 * time.Second
 	pullTimeout   = 2 * time.Minute
 	dialTimeout   = 5 * time.Second
+	retries       = 2 // of a request to a registry that is busy or does not answer
 )
 
 // Puller pulls artifacts. The zero value uses the network of this machine.
@@ -81,7 +82,13 @@ func (p Puller) client() *http.Client {
 		own.ResponseHeaderTimeout = answerTimeout
 		base = own
 	}
-	return &http.Client{Transport: retry.NewTransport(base)}
+	patient := retry.NewTransport(base)
+	patient.Policy = func() retry.Policy {
+		return &retry.GenericPolicy{
+			Retryable: retry.DefaultPredicate, Backoff: retry.DefaultBackoff, MinWait: 200 * time.Millisecond, MaxWait: 3 * time.Second, MaxRetry: retries,
+		}
+	}
+	return &http.Client{Transport: patient}
 }
 
 // isLoopback reports whether a registry is on this machine.
