@@ -18,6 +18,7 @@ import (
 // auditFlags are the flags of an audit.
 type auditFlags struct {
 	ruleFlags
+	conductFlags
 	targetFlags
 	reportFlags
 	baselineFlags
@@ -76,6 +77,7 @@ what would mend the findings, shows it, asks, and applies it.
 		},
 	}
 	f.ruleFlags.add(command.Flags())
+	f.conductFlags.add(command.Flags())
 	f.targetFlags.add(command.Flags())
 	f.reportFlags.add(command.Flags())
 	f.baselineFlags.add(command.Flags())
@@ -116,7 +118,7 @@ func runAudit(ctx context.Context, f *auditFlags, flags *pflag.FlagSet, s stream
 	if err := f.reportFlags.check(); err != nil {
 		return err
 	}
-	if err := f.targetFlags.check(); err != nil {
+	if err := errors.Join(f.conductFlags.check(), f.targetFlags.check()); err != nil {
 		return err
 	}
 	if err := f.fixFlags.check(flags); err != nil {
@@ -150,7 +152,7 @@ func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: s.clock()})
+	engine, err := evaluate.New(rules, c, f.judgingAt(s.clock()))
 	if err != nil {
 		return 0, err
 	}
@@ -173,7 +175,7 @@ func (f *auditFlags) auditSnapshot(ctx context.Context, s streams) (int, error) 
 		return 0, err
 	}
 	defer saved.Close()
-	engine, err := saved.engine(c, rules)
+	engine, err := saved.engine(c, rules, f.conductFlags)
 	if err != nil {
 		return 0, err
 	}
@@ -206,6 +208,7 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 	code, err = f.report(ctx, a, to, f.filtered(to.handler(), s), interrupted, s)
 	if err == nil {
 		known.warn(a, messagesOf(s.err))
+		tellTroubles(engine, messagesOf(s.err))
 	}
 	return code, err
 }

@@ -93,6 +93,7 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 		return 0, err
 	}
 	f.warn(a, messagesOf(s.err))
+	tellTroubles(engine, messagesOf(s.err))
 	if to.onStdout() {
 		s.out = s.err // standard output has a report for programs
 	}

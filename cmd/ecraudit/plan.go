@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -76,6 +77,7 @@ func riskNames() (names []string) {
 // planFlags are the flags of a plan.
 type planFlags struct {
 	ruleFlags
+	conductFlags
 	targetFlags
 	choiceFlags
 	snapshot        string
@@ -116,6 +118,7 @@ Exit codes:
 	}
 	flags := command.Flags()
 	f.ruleFlags.add(flags)
+	f.conductFlags.add(flags)
 	f.targetFlags.add(flags)
 	f.choiceFlags.add(flags)
 	flags.StringVar(&f.snapshot, "snapshot", "", "plan from this snapshot `FILE` instead of asking AWS")
@@ -138,7 +141,7 @@ func (f *planFlags) check(flags *pflag.FlagSet) error {
 			return err
 		}
 	}
-	return f.targetFlags.check()
+	return errors.Join(f.conductFlags.check(), f.targetFlags.check())
 }
 
 func (f *planFlags) run(ctx context.Context, s streams) error {
@@ -193,12 +196,13 @@ func (f *planFlags) plan(ctx context.Context, s streams) (*remediate.Plan, repor
 		return nil, report.Summary{}, err
 	}
 	if f.snapshot != "" {
-		return f.planSnapshot(ctx, c, rules, filter)
+		return f.planSnapshot(ctx, c, rules, filter, messagesOf(s.err))
 	}
-	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: s.clock()})
+	engine, err := evaluate.New(rules, c, f.judgingAt(s.clock()))
 	if err != nil {
 		return nil, report.Summary{}, err
 	}
+	defer tellTroubles(engine, messagesOf(s.err))
 	p := newPlanning(engine, filter, nil)
 	return p.run(ctx, func(a *audit.Audit) error {
 		options := f.collectOptions(c, engine, s.err)
@@ -207,16 +211,17 @@ func (f *planFlags) plan(ctx context.Context, s streams) (*remediate.Plan, repor
 	})
 }
 
-func (f *planFlags) planSnapshot(ctx context.Context, c *config.Config, rules *evaluate.Rules, filter remediate.Filter) (*remediate.Plan, report.Summary, error) {
+func (f *planFlags) planSnapshot(ctx context.Context, c *config.Config, rules *evaluate.Rules, filter remediate.Filter, m *messages) (*remediate.Plan, report.Summary, error) {
 	saved, err := openSnapshot(f.snapshot)
 	if err != nil {
 		return nil, report.Summary{}, err
 	}
 	defer saved.Close()
-	engine, err := saved.engine(c, rules)
+	engine, err := saved.engine(c, rules, f.conductFlags)
 	if err != nil {
 		return nil, report.Summary{}, err
 	}
+	defer tellTroubles(engine, m)
 	return newPlanning(engine, filter, saved.collected()).run(ctx, func(a *audit.Audit) error { return a.Snapshot(ctx, saved.Reader) })
 }
 

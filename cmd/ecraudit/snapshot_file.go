@@ -43,8 +43,8 @@ func (s *snapshotFile) collected() snapshot.Needs {
 
 // engine judges the snapshot as of when it was collected. Rules for which it was
 // not collected are refused.
-func (s *snapshotFile) engine(c *config.Config, rules *evaluate.Rules) (*evaluate.Engine, error) {
-	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: s.Header.Clock})
+func (s *snapshotFile) engine(c *config.Config, rules *evaluate.Rules, f conductFlags) (*evaluate.Engine, error) {
+	engine, err := evaluate.New(rules, c, f.judgingAt(s.Header.Clock))
 	if err != nil {
 		return nil, err
 	}

@@ -35,6 +35,9 @@ import (
 type Options struct {
 	Clock     time.Time     // what rules see as input.now
 	TimeLimit time.Duration // for one evaluation; zero is DefaultTimeLimit
+	// MemoryLimit is by how many bytes the program may grow in one evaluation; zero
+	// is 2 GiB, or half of GOMEMLIMIT where that is less.
+	MemoryLimit uint64
 }
 
 // DefaultTimeLimit is how long one evaluation of a repository, or of a page of
@@ -72,6 +75,9 @@ type Engine struct {
 	lifecycles sync.Map // → *lifecycleKnowledge
 	classes    sync.Map // *config.Effective → []retention.Class
 	failures   atomic.Int64
+	conducts   map[string]*conduct    // by rule id
+	solitude   chan struct{}          // held while a rule is evaluated alone
+	timings    atomic.Int64           // how often rules were timed one by one
 	doubted    atomic.Pointer[string] // why it is not known which settings hold somewhere
 	table      table
 
@@ -83,10 +89,14 @@ func New(rules *Rules, c *config.Config, o Options) (*Engine, error) {
 	if o.TimeLimit == 0 {
 		o.TimeLimit = DefaultTimeLimit
 	}
-	e := &Engine{options: o, config: c, digest: rules.digest, chosenBy: rules.Framework, needs: snapshot.Needs{}, now: number(o.Clock.UnixNano())}
+	if o.MemoryLimit == 0 {
+		o.MemoryLimit = memoryLimit()
+	}
+	e := &Engine{options: o, conducts: map[string]*conduct{}, solitude: make(chan struct{}, 1), config: c, digest: rules.digest, chosenBy: rules.Framework, needs: snapshot.Needs{}, now: number(o.Clock.UnixNano())}
 	for _, rule := range rules.All {
 		if c.MayRun(rule.ID, !rule.Optional) {
 			e.rules = append(e.rules, rule)
+			e.conducts[rule.ID] = &conduct{}
 		}
 	}
 	for _, rule := range e.rules {

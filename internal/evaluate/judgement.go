@@ -10,9 +10,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-	"github.com/open-policy-agent/opa/v1/rego"
 
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/finding"
@@ -67,22 +67,128 @@ func (j *judgement) run(ctx context.Context, rules []*Rule, input object) error 
 	if len(ready) == 0 {
 		return nil
 	}
-	value := ast.NewObject(input...)
-	err := j.evaluate(ctx, ready, value)
-	if err == nil || ctx.Err() != nil {
-		return ctx.Err()
+	return j.runReady(ctx, ready, ast.NewObject(input...))
+}
+
+// runReady evaluates rules in one query, and those that failed before each by
+// itself, so that they do not make the others fail again.
+func (j *judgement) runReady(ctx context.Context, rules []*Rule, input ast.Value) error {
+	var together, apart []*Rule
+	for _, rule := range rules {
+		failed, _, ended := j.engine.conducts[rule.ID].evaluatedApart()
+		switch {
+		case ended != "":
+			j.failed(rule, "not run any more: "+ended)
+		case failed:
+			apart = append(apart, rule)
+		default:
+			together = append(together, rule)
+		}
 	}
-	// Something failed: find out which rule, so that the others still count.
-	for _, rule := range ready {
-		if err := j.evaluate(ctx, []*Rule{rule}, value); err != nil {
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-			j.engine.failures.Add(1)
-			j.add(rule, finding.Unknown, answer{Message: fmt.Sprintf("the rule failed: %v", err), Key: "failed"})
+	if err := j.runTogether(ctx, together, input); err != nil {
+		return err
+	}
+	for _, rule := range apart {
+		_, slow, _ := j.engine.conducts[rule.ID].evaluatedApart()
+		if err := j.runOne(ctx, rule, input, slow); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// runTogether evaluates rules in one query. Where that fails, it finds out
+// which rule does, so that the others still count: it costs the time limit once,
+// and once more for each rule that is too slow.
+func (j *judgement) runTogether(ctx context.Context, rules []*Rule, input ast.Value) error {
+	if len(rules) == 0 {
+		return nil
+	}
+	began := time.Now()
+	err := j.evaluate(ctx, rules, input)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil:
+		return j.findSlow(ctx, rules, input, time.Since(began))
+	}
+	crowded := errors.Is(err, errTimeout) || errors.Is(err, errUnstoppable) || errors.Is(err, errMemory)
+	for _, rule := range rules {
+		if err := j.runOne(ctx, rule, input, crowded); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runOne evaluates a rule by itself, where it may be a slow one while no other is.
+func (j *judgement) runOne(ctx context.Context, rule *Rule, input ast.Value, alone bool) error {
+	if alone {
+		release, err := j.engine.alone(ctx)
+		if err != nil {
+			return err
+		}
+		defer release()
+	}
+	c := j.engine.conducts[rule.ID]
+	if _, _, ended := c.evaluatedApart(); ended != "" { // while this waited
+		j.failed(rule, "not run any more: "+ended)
+		return nil
+	}
+	began := time.Now()
+	err := j.evaluate(ctx, []*Rule{rule}, input)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	c.note(j.where(), time.Since(began), j.engine.options.TimeLimit, err)
+	if err != nil {
+		j.failed(rule, fmt.Sprintf("the rule failed: %v", err))
+	}
+	return nil
+}
+
+// failed says that a rule gave no verdict.
+func (j *judgement) failed(rule *Rule, why string) {
+	j.engine.failures.Add(1)
+	j.add(rule, finding.Unknown, answer{Message: why, Key: "failed"})
+}
+
+// findSlow times rules that took long together one by one, a few times in a run,
+// so that it can be said which of them it is. What they answer is known already.
+func (j *judgement) findSlow(ctx context.Context, rules []*Rule, input ast.Value, took time.Duration) error {
+	if took < j.engine.slow() || j.engine.timings.Add(1) > slowTimings {
+		return nil
+	}
+	release, err := j.engine.alone(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	for _, rule := range rules {
+		query, err := j.engine.prepare(ctx, []*Rule{rule})
+		if err != nil {
+			return compileError(err)
+		}
+		began := time.Now()
+		if _, err := j.engine.answerOf(ctx, query, input); ctx.Err() != nil {
+			return ctx.Err()
+		} else if err == nil {
+			j.engine.conducts[rule.ID].note(j.where(), time.Since(began), j.engine.options.TimeLimit, nil)
+		}
+	}
+	return nil
+}
+
+// where is what is judged: a registry, a repository, or the organization.
+func (j *judgement) where() string {
+	place := strings.Trim(j.target.String(), "/")
+	switch {
+	case j.repository != nil:
+		return place + "/" + j.repository.Name
+	case place == "":
+		return "the organization"
+	}
+	return place
 }
 
 func (j *judgement) missing(rule *Rule) *snapshot.Gap {
@@ -119,14 +225,9 @@ func (j *judgement) evaluate(ctx context.Context, rules []*Rule, input ast.Value
 	if err != nil {
 		return compileError(err)
 	}
-	limited, cancel := context.WithTimeout(ctx, j.engine.options.TimeLimit)
-	defer cancel()
-	results, err := query.Eval(limited, rego.EvalParsedInput(input))
+	results, err := j.engine.answerOf(ctx, query, input)
 	if err != nil {
-		if limited.Err() != nil && ctx.Err() == nil {
-			return fmt.Errorf("no answer within %s", j.engine.options.TimeLimit)
-		}
-		return oneLine(err)
+		return err
 	}
 	if len(results) != 1 {
 		return errors.New("the rule gives no answer")
