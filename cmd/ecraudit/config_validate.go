@@ -100,12 +100,12 @@ func (f *validateFlags) review(ctx context.Context, args []string, m *messages) 
 	if !found {
 		return nil, nil, errors.New("there is no ecraudit.yaml in the working directory: name the file, or write one with: ecraudit init")
 	}
-	l, err := newLibrary(ctx, f.sources.keys)
+	l, err := newLibrary(f.sources.keys)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := config.ReviewWith(path, l)
-	rules, ruleErr := l.rules(slices.Concat(c.RulePaths, f.sources.rules))
+	c, err := config.ReviewWith(path, l.packs(ctx))
+	rules, ruleErr := l.rules(ctx, slices.Concat(c.RulePaths, f.sources.rules))
 	if ruleErr != nil {
 		return nil, nil, errors.Join(err, ruleErr)
 	}

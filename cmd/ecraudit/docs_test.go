@@ -177,7 +177,7 @@ func (w *world) follow(line string) (r result, ours bool) {
 	if len(args) == 0 || args[0] != "ecraudit" {
 		return result{}, false
 	}
-	args = w.prepared(args)
+	args = w.inRegistry(w.prepared(args))
 	unit := w.org.Account(awssim.DemoPlatform).Describe().OU
 	for i, arg := range args {
 		args[i] = strings.ReplaceAll(arg, "ou-ab12-11111111", unit)
@@ -316,6 +316,8 @@ func (w *world) followBlock(p page, b block) {
 			w.opaTest(strings.TrimPrefix(line, "opa test "))
 		case strings.HasPrefix(line, "jq "):
 			w.jq(line)
+		case !ours:
+			w.useTool(line)
 		}
 	}
 }

@@ -28,6 +28,9 @@ type world struct {
 	org    *awssim.Organization
 	server *awssim.Server
 	dir    string
+
+	registry       *registryServer // that examples push to; nil before
+	artifactDigest string          // of what they pushed last
 }
 
 // newWorld serves an organization as its management account sees it.

@@ -6,7 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,10 +38,10 @@ type registryServer struct {
 func newRegistry(t *testing.T) *registryServer {
 	t.Helper()
 	r := &registryServer{t: t}
-	real := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	stored := registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)))
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
 		if r.answer == nil || !r.answer(w, request) {
-			real.ServeHTTP(w, request)
+			stored.ServeHTTP(w, request)
 		}
 	}))
 	t.Cleanup(server.Close)
@@ -56,7 +56,7 @@ type layer struct{ title, mediaType, text string }
 
 // push stores an artifact, as oras push, conftest push and opa do, and returns
 // its reference with and without the digest.
-func (r *registryServer) push(repository, tag, artifactType string, layers ...layer) (pinned, tagged string) {
+func (r *registryServer) push(repository, tag string, layers ...layer) (pinned, tagged string) {
 	r.t.Helper()
 	ctx, local := r.t.Context(), memory.New()
 	var pushed []ocispec.Descriptor
@@ -70,7 +70,7 @@ func (r *registryServer) push(repository, tag, artifactType string, layers ...la
 		}
 		pushed = append(pushed, described)
 	}
-	manifest, err := oras.PackManifest(ctx, local, oras.PackManifestVersion1_1, artifactType, oras.PackManifestOptions{Layers: pushed})
+	manifest, err := oras.PackManifest(ctx, local, oras.PackManifestVersion1_1, policyConfig, oras.PackManifestOptions{Layers: pushed})
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestRulesOfArtifacts(t *testing.T) {
 		"oras, with other things": {{"own.rego", orasFile, ownRule("own")}, {"README.md", "text/markdown", "# Rules"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			pinned, _ := r.push(anyRepository, "v1", policyConfig, layers...)
+			pinned, _ := r.push(anyRepository, "v1", layers...)
 			d := w.audit("--rules " + pinned + orgFlags)
 			if got := d.findings("own", "access/public"); len(got) != 1 {
 				t.Errorf("%q", got)
@@ -130,7 +130,7 @@ func TestSignedArtifacts(t *testing.T) {
 	w, r := demoWorld(t), newRegistry(t)
 	platform, _ := w.signer("platform"), w.signer("other")
 	files := w.signed(map[string]string{"rules/own.rego": ownRule("own"), "base.yaml": "rule_paths: [rules]\nrequired_tags: [owner]\n"}, platform)
-	pinned, _ := r.push(anyRepository, "v1", policyConfig, layer{"", tarGzip, tarOf(t, files)})
+	pinned, _ := r.push(anyRepository, "v1", layer{"", tarGzip, tarOf(t, files)})
 	w.write("ecraudit.yaml", "extends: "+pinned+"//base.yaml\nrule_keys: [platform.pem]\n")
 	d := w.audit(strings.TrimSpace(orgFlags))
 	if source := d.Run.RuleSources[0]; source.Reference != pinned+"//rules" || source.Signature != finding.Verified {
@@ -141,7 +141,7 @@ func TestSignedArtifacts(t *testing.T) {
 	}
 	w.write("ecraudit.yaml", "extends: "+pinned+"//base.yaml\nrule_keys: [other.pem]\n")
 	w.refuses("audit"+orgFlags, "ecraudit.yaml:1:10: extends: "+pinned+": its signature is not valid: other.pem (sha256:")
-	unsigned, _ := r.push(anyRepository, "v2", policyConfig, layer{"own.rego", policyLayer, ownRule("own")})
+	unsigned, _ := r.push(anyRepository, "v2", layer{"own.rego", policyLayer, ownRule("own")})
 	w.write("ecraudit.yaml", "")
 	w.refuses("rules --rules-key platform.pem --rules "+unsigned, unsigned+": it is not signed, and rules must be signed with platform.pem")
 }
@@ -149,7 +149,7 @@ func TestSignedArtifacts(t *testing.T) {
 // A reference must have a digest; the error has the one to paste.
 func TestUnpinnedArtifacts(t *testing.T) {
 	w, r := demoWorld(t), newRegistry(t)
-	pinned, tagged := r.push(anyRepository, "v1", policyConfig, layer{"own.rego", policyLayer, ownRule("own")})
+	pinned, tagged := r.push(anyRepository, "v1", layer{"own.rego", policyLayer, ownRule("own")})
 	_, digest, _ := strings.Cut(pinned, "@")
 	said := w.run("rules --rules " + tagged).err
 	paste := tagged + "@" + digest
@@ -166,7 +166,7 @@ func TestUnpinnedArtifacts(t *testing.T) {
 // What a registry answers is explained, with what to do.
 func TestRegistryAnswers(t *testing.T) {
 	w, r := demoWorld(t), newRegistry(t)
-	pinned, _ := r.push(anyRepository, "v1", policyConfig, layer{"own.rego", policyLayer, ownRule("own")})
+	pinned, _ := r.push(anyRepository, "v1", layer{"own.rego", policyLayer, ownRule("own")})
 	config := func(text string) {
 		if err := os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -211,9 +211,9 @@ func TestRegistryAnswers(t *testing.T) {
 	}
 	w.refuses("rules --rules "+pinned, r.host+" sent something else than what has this digest: do not use it")
 	r.answer = nil
-	empty, _ := r.push(anyRepository, "v3", policyConfig)
+	empty, _ := r.push(anyRepository, "v3")
 	w.refuses("rules --rules "+empty, `a layer of type "application/vnd.oci.empty.v1+json" is neither an archive nor a named file`)
-	nameless, _ := r.push(anyRepository, "v4", policyConfig, layer{"", "application/x-other", "text"})
+	nameless, _ := r.push(anyRepository, "v4", layer{"", "application/x-other", "text"})
 	w.refuses("rules --rules "+nameless, `a layer of type "application/x-other" is neither an archive nor a named file`)
 	w.refuses("rules --rules "+r.pushIndex(), `it is "application/vnd.oci.image.index.v1+json", not the manifest of one artifact`)
 	gone := httptest.NewServer(nil)

@@ -26,41 +26,39 @@ func (f *sourceFlags) add(flags *pflag.FlagSet) {
 }
 
 // library is where configurations and rules are read from.
-type library struct {
-	opener rulesource.Opener
-	ctx    context.Context // of the command, for what is read while a file is parsed
-}
+type library struct{ opener rulesource.Opener }
 
-func newLibrary(ctx context.Context, keys []string) (*library, error) {
-	l := &library{ctx: ctx, opener: rulesource.Opener{Pull: artifact.Puller{}.Pull}}
+func newLibrary(keys []string) (*library, error) {
+	l := &library{rulesource.Opener{Pull: artifact.Puller{}.Pull}}
 	if err := l.opener.Trust(keys); err != nil {
 		return nil, fmt.Errorf("--rules-key: %w", err)
 	}
 	return l, nil
 }
 
-// Trust has keys of a configuration count beside those of the flag.
-func (l *library) Trust(keys []string) error { return l.opener.Trust(keys) }
-
-// ReadFile reads a configuration in a bundle or artifact.
-func (l *library) ReadFile(reference string) ([]byte, error) {
-	return l.opener.ReadFile(l.ctx, reference)
+// packs are how configurations in bundles and artifacts are read. The keys of a
+// configuration count beside those of the flag.
+func (l *library) packs(ctx context.Context) config.Packs {
+	return config.Packs{
+		Trust:    l.opener.Trust,
+		ReadFile: func(reference string) ([]byte, error) { return l.opener.ReadFile(ctx, reference) },
+	}
 }
 
 // config reads the configuration, and what it extends; the defaults where there
 // is none.
-func (l *library) config(path string) (*config.Config, error) {
+func (l *library) config(ctx context.Context, path string) (*config.Config, error) {
 	if path == "" {
 		return config.Default(), nil
 	}
-	return config.LoadWith(path, l)
+	return config.LoadWith(path, l.packs(ctx))
 }
 
 // rules reads the default rules and those of the references.
-func (l *library) rules(references []string) (*evaluate.Rules, error) {
+func (l *library) rules(ctx context.Context, references []string) (*evaluate.Rules, error) {
 	var sources []rulesource.Source
 	for _, reference := range rulesource.Distinct(references) {
-		source, err := l.opener.Open(l.ctx, reference)
+		source, err := l.opener.Open(ctx, reference)
 		if err != nil {
 			return nil, err
 		}
@@ -78,15 +76,15 @@ func (l *library) tellDoubts(m *messages) {
 
 // load reads the configuration and the rules.
 func (f *sourceFlags) load(ctx context.Context, path string, m *messages) (*config.Config, *evaluate.Rules, error) {
-	l, err := newLibrary(ctx, f.keys)
+	l, err := newLibrary(f.keys)
 	if err != nil {
 		return nil, nil, err
 	}
-	c, err := l.config(path)
+	c, err := l.config(ctx, path)
 	if err != nil {
 		return nil, nil, err
 	}
-	rules, err := l.rules(slices.Concat(c.RulePaths, f.rules))
+	rules, err := l.rules(ctx, slices.Concat(c.RulePaths, f.rules))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,8 +12,10 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -134,7 +136,7 @@ func (w *world) repacked(name string, changes map[string]string) string {
 	files := map[string]string{}
 	for tape := tar.NewReader(unzipped); ; {
 		header, err := tape.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -273,14 +275,14 @@ func TestBundleSignatures(t *testing.T) {
 	if _, said := w.rulesOf("signed.tar.gz", ""); !strings.Contains(said, "signed.tar.gz is signed, but its signature was not verified: name the public key with --rules-key") {
 		t.Errorf("said of what is not verified: %q", said)
 	}
-	for bundle, want := range map[string]string{
+	for changed, want := range map[string]string{
 		"unsigned.tar.gz": "unsigned.tar.gz: it is not signed, and rules must be signed with platform.pem (sha256:",
 		"others.tar.gz":   "others.tar.gz: its signature is not valid: platform.pem (sha256:",
 		"changed.tar.gz":  "changed.tar.gz: it is not as it was when platform.pem (sha256:",
 		"added.tar.gz":    "added.tar.gz: it is not as it was when platform.pem (sha256:",
 		"removed.tar.gz":  "removed.tar.gz: it is not as it was when platform.pem (sha256:",
 	} {
-		w.refuses("audit --rules "+bundle+" --rules-key platform.pem"+orgFlags, want)
+		w.refuses("audit --rules "+changed+" --rules-key platform.pem"+orgFlags, want)
 	}
 	w.write("ecraudit.yaml", "rule_paths: [others.tar.gz]\nrule_keys: [platform.pem]\n")
 	w.refuses("rules", "others.tar.gz: its signature is not valid")
@@ -350,9 +352,7 @@ func TestExtendedBundles(t *testing.T) {
 		"other/more.rego": ownRule("more"),
 	}
 	bundled := func(change map[string]string) {
-		for name, text := range change {
-			files[name] = text
-		}
+		maps.Copy(files, change)
 		w.write("packs/platform.tar.gz", tarOf(t, w.signed(files, platform)))
 	}
 	bundled(nil)

@@ -29,11 +29,11 @@ func (f *configFlag) add(flags *pflag.FlagSet) {
 }
 
 func (f *configFlag) load(ctx context.Context, m *messages) (*config.Config, error) {
-	l, err := newLibrary(ctx, nil)
+	l, err := newLibrary(nil)
 	if err != nil {
 		return nil, err
 	}
-	c, err := l.config(configPath(f.path))
+	c, err := l.config(ctx, configPath(f.path))
 	if err == nil {
 		l.tellDoubts(m)
 	}

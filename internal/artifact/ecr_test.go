@@ -1,8 +1,7 @@
 package artifact
 
 import (
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -40,7 +39,7 @@ func (r rerouted) RoundTrip(request *http.Request) (*http.Response, error) {
 // an artifact in it. It notes the users that ask.
 func ecrWith(t *testing.T, users *[]string) (puller Puller, digest string) {
 	t.Helper()
-	stored := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
+	stored := registry.New(registry.Logger(slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)))
 	open := true
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		user, password, given := r.BasicAuth()

@@ -20,8 +20,8 @@ const maxFiles = 64
 // what came between, which nobody means.
 type loader struct {
 	read     func(path string) ([]byte, error) // nil where what is extended is left out
-	packs    Packs                             // nil where there are none
-	identity func(path string) string          // the same for the same file
+	packs    Packs
+	identity func(path string) string // the same for the same file
 	c        *Config
 	errs     []*Error
 	met      map[string]Place // files by identity → where they are extended
@@ -106,7 +106,7 @@ func (l *loader) trust(r *reader, root *yaml.Node) {
 		}
 		keys, ok := r.paths(e.key, e.value, "the path of a file with a public key")
 		l.c.RuleKeys = keys
-		if l.packs == nil || !ok {
+		if l.packs.Trust == nil || !ok {
 			return
 		}
 		if err := l.packs.Trust(keys); err != nil {
@@ -155,7 +155,7 @@ func (l *loader) readExtended(path string) ([]byte, error) {
 	switch {
 	case !reference.IsPacked(path):
 		return l.read(path)
-	case l.packs == nil:
+	case l.packs.ReadFile == nil:
 		return nil, fmt.Errorf("%s is in a bundle, which cannot be read here: unpack it, and name the file", path)
 	}
 	return l.packs.ReadFile(path)

@@ -145,7 +145,7 @@ func FuzzExtends(f *testing.F) {
 			}
 			return nil, os.ErrNotExist
 		}
-		config, err := newLoader("a.yaml", nil, read, filepath.Clean).load("a.yaml", []byte(a))
+		config, err := newLoader("a.yaml", Packs{}, read, filepath.Clean).load("a.yaml", []byte(a))
 		if err == nil {
 			config.For(Resource{Account: "111122223333", Region: "eu-west-1", Repository: "team/api"})
 			if len(config.Files) != len(slices.Compact(slices.Sorted(slices.Values(config.Files)))) {

@@ -59,15 +59,15 @@ func Find(dir string) (path string, ok bool) {
 // Load reads a configuration file and those that it extends. A mistake in them
 // is an [Error], several are joined; a file that cannot be read is the error of
 // package os, wrapped.
-func Load(path string) (*Config, error) { return LoadWith(path, nil) }
+func Load(path string) (*Config, error) { return LoadWith(path, Packs{}) }
 
-// Packs read configuration files in bundles and artifacts, for files that extend
-// them.
-type Packs interface {
+// Packs are how configuration files in bundles and artifacts are read, for files
+// that extend them. The zero value reads none.
+type Packs struct {
 	// Trust has the public keys in these files verify what is read from then on.
-	Trust(keys []string) error
+	Trust func(keys []string) error
 	// ReadFile reads a file by its reference, such as platform.tar.gz//base.yaml.
-	ReadFile(reference string) ([]byte, error)
+	ReadFile func(reference string) ([]byte, error)
 }
 
 // LoadWith is [Load] where files can extend what is in bundles and artifacts.
@@ -81,7 +81,7 @@ func LoadWith(path string, packs Packs) (*Config, error) {
 
 // Review is [Load] for who wants to say more about a configuration with
 // mistakes: beside the error it returns what could be read.
-func Review(path string) (*Config, error) { return ReviewWith(path, nil) }
+func Review(path string) (*Config, error) { return ReviewWith(path, Packs{}) }
 
 // ReviewWith is [Review] where files can extend what is in bundles and artifacts.
 func ReviewWith(path string, packs Packs) (*Config, error) {
@@ -131,7 +131,7 @@ func remedy(err error) string {
 // its folder is what relative paths start from; nothing is read from disk, so that
 // what the file extends is left out. The errors are those of [Load].
 func Parse(path string, text []byte) (*Config, error) {
-	c, err := newLoader(path, nil, nil, nil).load(path, text)
+	c, err := newLoader(path, Packs{}, nil, nil).load(path, text)
 	if err != nil {
 		return nil, err
 	}

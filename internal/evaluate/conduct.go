@@ -164,12 +164,12 @@ func (e *Engine) answerOf(ctx context.Context, query rego.PreparedEvalQuery, inp
 	for {
 		select {
 		case o := <-done:
-			return o.results, e.reason(ctx, limited, o.err)
+			return o.results, reason(ctx, limited, o.err)
 		case <-ctx.Done():
-			return e.stopped(ctx, limited, done)
+			return stopped(ctx, limited, done)
 		case <-limit.C:
 			cancel(fmt.Errorf("%w: no answer within %s", errTimeout, e.options.TimeLimit))
-			return e.stopped(ctx, limited, done)
+			return stopped(ctx, limited, done)
 		case <-sample.C:
 			now := heapBytes()
 			if before == 0 {
@@ -177,19 +177,19 @@ func (e *Engine) answerOf(ctx context.Context, query rego.PreparedEvalQuery, inp
 			}
 			if now > before+e.options.MemoryLimit {
 				cancel(fmt.Errorf("%w: more than %d MiB in one evaluation", errMemory, e.options.MemoryLimit>>20))
-				return e.stopped(ctx, limited, done)
+				return stopped(ctx, limited, done)
 			}
 		}
 	}
 }
 
 // stopped waits for an evaluation that was told to stop.
-func (e *Engine) stopped(ctx, limited context.Context, done <-chan outcome) (rego.ResultSet, error) {
+func stopped(ctx, limited context.Context, done <-chan outcome) (rego.ResultSet, error) {
 	grace := time.NewTimer(stopGrace)
 	defer grace.Stop()
 	select {
 	case o := <-done:
-		return o.results, e.reason(ctx, limited, o.err)
+		return o.results, reason(ctx, limited, o.err)
 	case <-grace.C:
 	}
 	if ctx.Err() != nil {
@@ -199,7 +199,7 @@ func (e *Engine) stopped(ctx, limited context.Context, done <-chan outcome) (reg
 }
 
 // reason is why an evaluation failed: what it was stopped for, or what it says.
-func (e *Engine) reason(ctx, limited context.Context, err error) error {
+func reason(ctx, limited context.Context, err error) error {
 	switch {
 	case err == nil:
 		return nil

@@ -195,13 +195,13 @@ func readBundle(name string) (files, string, error) {
 func readFolder(folder string) (Source, error) {
 	source := Source{Record: finding.RuleSource{Reference: folder, Kind: finding.FromFolder, Signature: finding.Unsigned}}
 	sum := sha256.New()
-	err := fs.WalkDir(os.DirFS(folder), ".", func(name string, entry fs.DirEntry, err error) error {
+	tree := os.DirFS(folder)
+	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !isRules(name) {
 			return err
 		}
-		path := folder + string(filepath.Separator) + name
-		text, err := os.ReadFile(path)
-		source.Modules = append(source.Modules, Module{Name: path, Text: string(text)})
+		text, err := fs.ReadFile(tree, name)
+		source.Modules = append(source.Modules, Module{Name: folder + string(filepath.Separator) + name, Text: string(text)})
 		fmt.Fprintf(sum, "%s\x00%d\x00%s", name, len(text), text)
 		return err
 	})
