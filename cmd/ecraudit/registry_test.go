@@ -159,6 +159,9 @@ func TestUnpinnedArtifacts(t *testing.T) {
 	if ids, _ := w.rulesOf(paste, ""); len(ids) != 1 {
 		t.Errorf("%q", ids)
 	}
+	w.write("ecraudit.yaml", "extends: "+tagged+"//base.yaml\n")
+	w.refuses("config validate", "ecraudit.yaml:1:10: extends: "+tagged+": it names no digest, so that the rules could change without you: write "+paste)
+	w.write("ecraudit.yaml", "")
 	w.refuses("rules --rules "+strings.TrimSuffix(tagged, "v1")+"v2", "add @sha256:…; the digest that v2 has now could not be looked up: "+r.host+" has no v2 of platform/rules")
 	w.refuses("rules --rules oci://"+r.host, "is no reference of an artifact: write it as oci://HOST/REPOSITORY@sha256:DIGEST")
 }
@@ -191,6 +194,15 @@ func TestRegistryAnswers(t *testing.T) {
 	w.refuses("rules --rules "+pinned, " answers 401, unauthorized: authentication required, to the credentials in the configuration of Docker: log in with: docker login "+r.host)
 	login("foreign")
 	w.refuses("rules --rules "+pinned, " answers 403, denied: not yours, to the credentials in the configuration of Docker: use credentials that may pull it")
+	hostile := r.answer
+	r.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+		answerError(w, http.StatusForbidden, "DENIED", `\u001b[2J<b>`)
+		return true
+	}
+	if said := w.run("rules --rules " + pinned).err; strings.Contains(said, "\x1b") || !strings.Contains(said, "403") {
+		t.Errorf("%q", said)
+	}
+	r.answer = hostile
 	login("right")
 	if ids, _ := w.rulesOf(pinned, ""); len(ids) != 1 {
 		t.Errorf("%q", ids)
