@@ -37,6 +37,10 @@ type Role struct {
 	MaxSession int
 	// Allowed and Denied are the actions that the role may and may not call, as globs of "service:Operation"; all are allowed when Allowed is empty.
 	Allowed, Denied []string
+	// Policies are the role's identity-based policies as JSON. Where there are any, they decide in place of Allowed and Denied.
+	Policies []string
+	// Trust is the role's trust policy as JSON. Where there is one, it decides in place of ExternalID and TrustedPrincipals.
+	Trust string
 }
 
 // LiveAccount is an account of a running simulation.
@@ -48,6 +52,7 @@ type LiveAccount struct {
 	mu         sync.RWMutex
 	about      Account
 	roles      map[string]*Role
+	policies   map[string]rolePolicies // of those roles
 	roleKeys   map[string]*credential
 	regions    map[string]bool
 	registries map[string]*Registry
@@ -59,6 +64,7 @@ func newAccount(o *Organization, a Account) *LiveAccount {
 		id:         a.ID,
 		about:      a,
 		roles:      map[string]*Role{},
+		policies:   map[string]rolePolicies{},
 		roleKeys:   map[string]*credential{},
 		regions:    map[string]bool{},
 		registries: map[string]*Registry{},
@@ -85,6 +91,7 @@ func (a *LiveAccount) Describe() Account {
 		role := *a.roles[name]
 		role.TrustedPrincipals = slices.Clone(role.TrustedPrincipals)
 		role.Allowed, role.Denied = slices.Clone(role.Allowed), slices.Clone(role.Denied)
+		role.Policies = slices.Clone(role.Policies)
 		about.Roles = append(about.Roles, role)
 	}
 	return about
@@ -103,7 +110,7 @@ func (a *LiveAccount) state() string {
 	return a.about.State
 }
 
-// AddRole adds a role, or replaces the one of that name.
+// AddRole adds a role, or replaces the one of that name. It panics where IAM would refuse its policies.
 func (a *LiveAccount) AddRole(r Role) {
 	a.org.mu.Lock()
 	defer a.org.mu.Unlock()
@@ -114,7 +121,7 @@ func (a *LiveAccount) AddRole(r Role) {
 func (a *LiveAccount) addRole(r Role) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.roles[r.Name] = &r
+	a.roles[r.Name], a.policies[r.Name] = &r, compileRole(r)
 	a.org.removed.Delete(a.RoleARN(r.Name)) // a new role of the name is not the old one to AWS, but near enough
 	key := newCredential("ASIA", a.sessionPrincipal(r.Name, "simulated"), "role", a.id, r.Name)
 	key.SessionToken = "role/" + shortHash("token", a.id, r.Name)
@@ -138,6 +145,16 @@ func (a *LiveAccount) role(name string) (Role, bool) {
 		return Role{}, false
 	}
 	return *r, true
+}
+
+func (a *LiveAccount) roleWithPolicies(name string) (Role, rolePolicies, bool) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	r := a.roles[name]
+	if r == nil {
+		return Role{}, rolePolicies{}, false
+	}
+	return *r, a.policies[name], true
 }
 
 // RoleARN is the ARN of a role of the account.

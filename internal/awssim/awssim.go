@@ -16,8 +16,8 @@
 // What is validated is what AWS documents: names, batch sizes, policy and lifecycle documents, tag immutability, references of indexes.
 // A builder method describes a state rather than an act, so it does not validate: a test may plant what AWS would refuse today.
 // What is not simulated: layers (PutImage takes those that a manifest names as present; the layer operations and pulls over the
-// Docker protocol are absent), the copying that replication and pull through caches do, and IAM beyond lists of
-// allowed and denied actions of a role and the repository policies. Operations that are not simulated answer with an error that names them.
+// Docker protocol are absent), the copying that replication and pull through caches do, and of IAM all but the
+// policies of roles, the policies of repositories, and what iam.go says. Operations that are not simulated answer with an error that names them.
 //
 // The simulation is deterministic: time is a function, identifiers are counted or hashed, and random faults draw from a seed.
 // All methods may be called at any time from any goroutine.

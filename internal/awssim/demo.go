@@ -34,8 +34,8 @@ func Demo() *Organization {
 	org := NewOrganization(OrganizationOptions{ID: DemoOrganizationID, ManagementAccount: DemoManagement, IgnorePulls: true})
 	workloads := org.AddOU("workloads", "")
 	production := org.AddOU("production", workloads)
-	reader := Role{Name: DemoRole, Allowed: []string{"ecr:Describe*", "ecr:Get*", "ecr:List*", "ecr:BatchGet*", "ec2:DescribeRegions", "sts:*"}}
-	fixer := Role{Name: DemoFixRole, Allowed: []string{"ecr:*"}}
+	reader := Role{Name: DemoRole, Allowed: []string{"ecr:Describe*", "ecr:Get*", "ecr:List*", "ecr:BatchGet*", "ec2:DescribeRegions", "inspector2:List*", "sts:*"}}
+	fixer := Role{Name: DemoFixRole, Allowed: []string{"ecr:*", "iam:PassRole"}}
 	denied := Role{Name: DemoRole, TrustedPrincipals: []string{"arn:aws:iam::" + DemoLegacy + ":root"}}
 	for _, account := range []Account{
 		{ID: DemoPlatform, Name: "platform", OU: workloads, Tags: map[string]string{"stage": "shared"}, Roles: []Role{reader, fixer}},

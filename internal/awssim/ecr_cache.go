@@ -339,8 +339,30 @@ func describeCreationTemplates(c *call, in *templatesInput) (any, error) {
 	}{r.account.id, templates, next}, nil
 }
 
+// admit checks the actions that putting a template takes beside the operation's own, as the Service Authorization Reference lists
+// them: what the template makes ECR do, the caller must be allowed to do.
+func (in *templateFields) admit(c *call) error {
+	prefix := in.Prefix + "/*"
+	if in.Prefix == "ROOT" {
+		prefix = "*"
+	}
+	future := c.org.arn("ecr", c.region, c.caller.account.id, "repository/"+prefix)
+	given := func(text *string) bool { return text != nil && *text != "" }
+	err := c.allowAction("ecr:CreateRepository", future, nil)
+	if err == nil && given(in.RepositoryPolicy) {
+		err = c.allowAction("ecr:SetRepositoryPolicy", future, nil)
+	}
+	if err == nil && given(in.LifecyclePolicy) {
+		err = c.allowAction("ecr:PutLifecyclePolicy", future, nil)
+	}
+	if err == nil && given(in.CustomRoleARN) {
+		err = c.allowAction("iam:PassRole", *in.CustomRoleARN, map[string]string{"iam:passedtoservice": "ecr.amazonaws.com"})
+	}
+	return err
+}
+
 func createCreationTemplate(c *call, in *templateFields) (any, error) {
-	if err := in.validate(true); err != nil {
+	if err := firstError(in.validate(true), in.admit(c)); err != nil {
 		return nil, err
 	}
 	r := c.registry()
@@ -357,7 +379,7 @@ func createCreationTemplate(c *call, in *templateFields) (any, error) {
 }
 
 func updateCreationTemplate(c *call, in *templateFields) (any, error) {
-	if err := in.validate(false); err != nil {
+	if err := firstError(in.validate(false), in.admit(c)); err != nil {
 		return nil, err
 	}
 	r := c.registry()

@@ -173,12 +173,20 @@ type describeRepositoriesInput struct {
 	RepositoryNames []string `json:"repositoryNames"`
 }
 
-func (in describeRepositoriesInput) resource(c *call) string {
-	name := "*"
-	if len(in.RepositoryNames) == 1 {
-		name = in.RepositoryNames[0]
+func (in describeRepositoriesInput) resources(c *call) []string {
+	if len(in.RepositoryNames) == 0 {
+		return []string{inRepository{in.inRegistry, "*"}.resource(c)}
 	}
-	return inRepository{in.inRegistry, name}.resource(c)
+	return in.named(c, in.RepositoryNames)
+}
+
+// named are the ARNs of repositories of a registry.
+func (in inRegistry) named(c *call, names []string) []string {
+	arns := make([]string, len(names))
+	for i, name := range names {
+		arns[i] = inRepository{in, name}.resource(c)
+	}
+	return arns
 }
 
 func describeRepositories(c *call, in *describeRepositoriesInput) (any, error) {

@@ -103,6 +103,9 @@ func describeImageScanFindings(c *call, in *findingsInput) (any, error) {
 		return nil, err
 	}
 	repo, image, head, err := in.one(c)
+	if err == nil {
+		err = repo.admitToInspector(c)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -170,6 +173,23 @@ func (s *Scan) findings() []Finding {
 		}
 	}
 	return all
+}
+
+// admitToInspector checks what reading findings takes beside the permission of ECR where Amazon Inspector scans: see "IAM permissions
+// required for enhanced scanning" in the user guide of ECR.
+func (r *LiveRepository) admitToInspector(c *call) error {
+	r.registry.mu.RLock()
+	enhanced := r.registry.scanning.ScanType == "ENHANCED"
+	r.registry.mu.RUnlock()
+	if !enhanced {
+		return nil
+	}
+	for _, takes := range []struct{ action, resource string }{{"inspector2:ListCoverage", "/coverage/list"}, {"inspector2:ListFindings", "/findings/list"}} {
+		if err := c.allowAction(takes.action, c.org.arn("inspector2", c.region, c.caller.account.id, takes.resource), nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // findings renders findings as the registry's scan type has them.
@@ -409,6 +429,10 @@ type repositoryScanningFailure struct {
 
 type repositoryNamesInput struct {
 	RepositoryNames []string `json:"repositoryNames"`
+}
+
+func (in repositoryNamesInput) resources(c *call) []string {
+	return inRegistry{}.named(c, in.RepositoryNames)
 }
 
 func batchGetRepositoryScanningConfiguration(c *call, in *repositoryNamesInput) (any, error) {

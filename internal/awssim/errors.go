@@ -104,39 +104,22 @@ func (c *call) serverError() error {
 	return &apiError{code: c.codes().server, message: "An internal error occurred. Retry your request.", status: http.StatusInternalServerError}
 }
 
-// denied says who was not allowed what on which resource, and why.
+// denied says who was not allowed to call the operation on which resource, and why.
 func (c *call) denied(resource, because string) error {
+	return c.deniedAction(c.name(), resource, because)
+}
+
+// deniedAction is denied for an action that need not be called as the operation.
+func (c *call) deniedAction(action, resource, because string) error {
 	k := c.codes()
 	return &apiError{code: k.denied, status: k.deniedStatus,
-		message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", c.caller.arn, c.name(), resource, because)}
+		message: fmt.Sprintf("User: %s is not authorized to perform: %s on resource: %s %s", c.caller.arn, action, resource, because)}
 }
 
 // notAllowed is denied for want of a permission.
-func (c *call) notAllowed(resource string) error {
-	return c.denied(resource, fmt.Sprintf("because no identity-based policy allows the %s action", c.name()))
-}
+func (c *call) notAllowed(resource string) error { return c.lacks(c.name(), resource) }
 
-// allow checks the caller's role, whose lists stand for its identity-based policy.
-func (c *call) allow(resource string) error {
-	if c.caller.role == "" {
-		return nil
-	}
-	role, ok := c.caller.account.role(c.caller.role)
-	if !ok {
-		return c.notAllowed(resource)
-	}
-	for _, pattern := range role.Denied {
-		if globFold(pattern, c.name()) {
-			return c.denied(resource, "with an explicit deny in an identity-based policy")
-		}
-	}
-	for _, pattern := range role.Allowed {
-		if globFold(pattern, c.name()) {
-			return nil
-		}
-	}
-	if len(role.Allowed) == 0 {
-		return nil
-	}
-	return c.notAllowed(resource)
+// lacks is deniedAction for want of a permission.
+func (c *call) lacks(action, resource string) error {
+	return c.deniedAction(action, resource, fmt.Sprintf("because no identity-based policy allows the %s action", action))
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -203,6 +204,14 @@ type parentInput struct {
 	ChildType string `json:"ChildType"`
 }
 
+func (in parentInput) resource(c *call) string {
+	kind := "ou/"
+	if strings.HasPrefix(in.ParentID, "r-") {
+		kind = "root/"
+	}
+	return c.org.orgARN(kind + c.org.ID() + "/" + in.ParentID)
+}
+
 func (in parentInput) validate(o *Organization) error {
 	if err := matches(parentID, "ParentId", in.ParentID); err != nil {
 		return err
@@ -391,6 +400,10 @@ func listDelegatedAdministrators(c *call, in *delegatesInput) (any, error) {
 type taggedInput struct {
 	ResourceID string `json:"ResourceId"`
 	NextToken  string `json:"NextToken"`
+}
+
+func (in taggedInput) resource(c *call) string {
+	return c.org.orgARN("account/" + c.org.ID() + "/" + in.ResourceID)
 }
 
 // listAccountTags knows accounts only; Organizations also has tags of roots, units and policies.

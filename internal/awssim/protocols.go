@@ -141,15 +141,22 @@ func jsonOperation[In any](writes bool, run func(*call, *In) (any, error)) opera
 				return nil, decodeError(err)
 			}
 		}
-		resource := "*"
-		if named, ok := any(in).(interface{ resource(*call) string }); ok {
-			resource = named.resource(c)
-		}
-		if err := c.allow(resource); err != nil {
+		if err := c.allow(resourcesOf(c, in)...); err != nil {
 			return nil, err
 		}
 		return run(c, in)
 	}}
+}
+
+// resourcesOf are the resources on which IAM authorizes an operation with an input.
+func resourcesOf(c *call, in any) []string {
+	switch named := in.(type) {
+	case interface{ resources(*call) []string }:
+		return named.resources(c)
+	case interface{ resource(*call) string }:
+		return []string{named.resource(c)}
+	}
+	return []string{"*"}
 }
 
 func reading[In any](run func(*call, *In) (any, error)) operation { return jsonOperation(false, run) }

@@ -91,17 +91,28 @@ func (c *call) trusted(parts []string, arn string) (Role, error) {
 	if parts[1] != c.org.Partition() || target == nil || target.state() != "ACTIVE" {
 		return Role{}, refused
 	}
-	role, ok := target.role(parts[3])
-	if !ok || role.ExternalID != "" && role.ExternalID != c.form.Get("ExternalId") {
-		return Role{}, refused
-	}
-	if c.allow(arn) != nil {
-		return Role{}, refused
-	}
-	if len(role.TrustedPrincipals) > 0 && !slices.ContainsFunc(role.TrustedPrincipals, c.caller.isNamed) {
+	role, policies, ok := target.roleWithPolicies(parts[3])
+	if !ok || c.allowAction(c.name(), arn, c.externalID()) != nil || !c.trustedBy(role, policies, arn) {
 		return Role{}, refused
 	}
 	return role, nil
+}
+
+// trustedBy reports whether a role lets the caller assume it.
+func (c *call) trustedBy(role Role, policies rolePolicies, arn string) bool {
+	if policies.trust != nil {
+		return policies.trust.trusts(c.request(c.name(), arn, c.externalID()))
+	}
+	return (role.ExternalID == "" || role.ExternalID == c.form.Get("ExternalId")) &&
+		(len(role.TrustedPrincipals) == 0 || slices.ContainsFunc(role.TrustedPrincipals, c.caller.isNamed))
+}
+
+// externalID is the condition key that a call with an external id has.
+func (c *call) externalID() map[string]string {
+	if !c.form.Has("ExternalId") {
+		return nil
+	}
+	return map[string]string{"sts:externalid": c.form.Get("ExternalId")}
 }
 
 // sessionDuration is how long a session may last: as asked for, but a chained one no longer than an hour.

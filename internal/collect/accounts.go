@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -97,7 +96,7 @@ func nameAccountUnits(a *snapshot.Account, names map[string]string, failed map[s
 			if err == nil {
 				err = errMoved
 			}
-			a.Gaps = append(a.Gaps, accountGap(a.ID, snapshot.NeedUnitNames, "organizations:ListOrganizationalUnitsForParent", err))
+			a.Gaps = append(a.Gaps, accountGap(a.ID, snapshot.NeedUnitNames, opListOrganizationalUnitsForParent, err))
 			return
 		}
 		units = append(units, name)
@@ -115,7 +114,7 @@ func (d *directory) tagAccounts(ctx context.Context, accounts []*snapshot.Accoun
 			if err == nil {
 				a.Tags = tags
 			} else if !stopped(err) {
-				a.Gaps = append(a.Gaps, accountGap(a.ID, snapshot.NeedAccountTags, "organizations:ListTagsForResource", err))
+				a.Gaps = append(a.Gaps, accountGap(a.ID, snapshot.NeedAccountTags, opAccountListTagsForResource, err))
 			}
 			return nil
 		})
@@ -126,7 +125,7 @@ func (d *directory) tagAccounts(ctx context.Context, accounts []*snapshot.Accoun
 
 func (d *directory) tagsOf(ctx context.Context, account string) (map[string]string, error) {
 	tags := map[string]string{}
-	err := awsapi.EachPage(ctx, d.caller, "organizations:ListTagsForResource", func(ctx context.Context, token *string) (*string, error) {
+	err := eachPage(ctx, d.caller, opAccountListTagsForResource, func(ctx context.Context, token *string) (*string, error) {
 		page, err := d.client.ListTagsForResource(ctx, &organizations.ListTagsForResourceInput{ResourceId: &account, NextToken: token})
 		if err != nil {
 			return nil, err
@@ -139,8 +138,8 @@ func (d *directory) tagsOf(ctx context.Context, account string) (map[string]stri
 	return tags, err
 }
 
-func accountGap(account string, need snapshot.Need, operation string, err error) snapshot.Gap {
-	return gap(snapshot.Target{Account: account}, "", need, operation, err)
+func accountGap(account string, need snapshot.Need, o operation, err error) snapshot.Gap {
+	return gap(snapshot.Target{Account: account}, "", need, o, err)
 }
 
 // acquainted is the plan with what is now known of its accounts. An account
@@ -150,7 +149,7 @@ func acquainted(plan []accountPlan, o snapshot.Organization, needs snapshot.Need
 		a := findAccount(o, plan[i].ID)
 		if needs[snapshot.NeedAccounts] && (a.Name == "" || a.Path == "") && o.Unread != "" && a.State == "" {
 			a.Gaps = append(a.Gaps, snapshot.Gap{
-				Target: snapshot.Target{Account: a.ID}, Need: snapshot.NeedAccounts, Operation: "organizations:ListAccounts", Code: codeUnlisted, Message: o.Unread,
+				Target: snapshot.Target{Account: a.ID}, Need: snapshot.NeedAccounts, Operation: string(opListAccounts), Code: codeUnlisted, Message: o.Unread,
 			})
 		}
 		plan[i].Account = a

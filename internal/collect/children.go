@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
-	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -61,7 +60,7 @@ func (t *repositoryReader) readManifests(ctx context.Context, batch []*snapshot.
 		input.ImageIds = append(input.ImageIds, ecrtypes.ImageIdentifier{ImageDigest: &image.Digest})
 		unread[image.Digest] = errors.New("AWS returned no manifest of this index")
 	}
-	out, err := awsapi.Call(ctx, t.caller, "ecr:BatchGetImage", func(ctx context.Context) (*ecr.BatchGetImageOutput, error) {
+	out, err := ask(ctx, t.caller, opBatchGetImage, func(ctx context.Context) (*ecr.BatchGetImageOutput, error) {
 		return t.ecr.BatchGetImage(ctx, input)
 	})
 	if err != nil {
@@ -95,7 +94,7 @@ func (t *repositoryReader) readManifests(ctx context.Context, batch []*snapshot.
 // missingChildren notes a gap for each index whose children stay unknown.
 func (t *repositoryReader) missingChildren(indexes []*snapshot.Image, why error) error {
 	for _, image := range indexes {
-		if err := t.missing(image.Digest, snapshot.NeedImageGraph, "ecr:BatchGetImage", why); err != nil {
+		if err := t.missing(image.Digest, snapshot.NeedImageGraph, opBatchGetImage, why); err != nil {
 			return err
 		}
 	}

@@ -164,7 +164,7 @@ func (r *run) account(ctx context.Context, plan accountPlan) error {
 	provider := r.session.CredentialsOf(plan.ID)
 	caller := r.budget.Caller(plan.ID, awsapi.Refresher(provider))
 	if err := r.session.Enter(ctx, caller, plan.ID, provider); err != nil {
-		return r.failed(whole, plan, "sts:AssumeRole", err)
+		return r.failed(whole, plan, opAssumeRole, err)
 	}
 	regions := slices.Compact(slices.Sorted(slices.Values(r.Regions)))
 	if len(regions) == 0 {
@@ -173,7 +173,7 @@ func (r *run) account(ctx context.Context, plan accountPlan) error {
 	if slices.Contains(regions, awsapi.AllRegions) {
 		enabled, err := enabledRegions(ctx, r.session, caller, provider)
 		if err != nil {
-			return r.failed(whole, plan, "ec2:DescribeRegions", err)
+			return r.failed(whole, plan, opDescribeRegions, err)
 		}
 		regions = enabled
 	}
@@ -188,10 +188,10 @@ func (r *run) account(ctx context.Context, plan accountPlan) error {
 }
 
 // failed reports an account of which nothing could be read.
-func (r *run) failed(target snapshot.Target, plan accountPlan, operation string, err error) error {
-	g := gap(target, "", snapshot.NeedRepositories, operation, err)
+func (r *run) failed(target snapshot.Target, plan accountPlan, o operation, err error) error {
+	g := gap(target, "", snapshot.NeedRepositories, o, err)
 	why := "the regions that it has enabled could not be listed"
-	if operation == "sts:AssumeRole" {
+	if o == opAssumeRole {
 		why = "its role could not be assumed"
 		g.Permission = "" // what is missing is not in the role
 		g.Message = fmt.Sprintf("assuming %s: %s; check that the role exists, and that it trusts the caller", r.session.RoleARN(plan.ID), g.Message)

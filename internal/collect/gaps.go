@@ -8,12 +8,12 @@ import (
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
-// gap describes an error as something that could not be read. operation is
+// gap describes an error as something that could not be read. o is
 // the IAM action of the call that failed.
-func gap(target snapshot.Target, repository string, need snapshot.Need, operation string, err error) snapshot.Gap {
+func gap(target snapshot.Target, repository string, need snapshot.Need, o operation, err error) snapshot.Gap {
 	return snapshot.Gap{
-		Target: target, Repository: repository, Need: need, Operation: operation,
-		Code: awsapi.Code(err), Message: awsapi.Reason(err), Permission: awsapi.Permission(operation, err),
+		Target: target, Repository: repository, Need: need, Operation: string(o),
+		Code: awsapi.Code(err), Message: awsapi.Reason(err), Permission: awsapi.Permission(string(o), err),
 	}
 }
 

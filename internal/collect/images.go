@@ -12,7 +12,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	ecrtypes "github.com/aws/aws-sdk-go-v2/service/ecr/types"
 
-	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -25,7 +24,7 @@ const imagePage = 1000
 func (t *repositoryReader) readImages(ctx context.Context) error {
 	images, err := t.listImages(ctx)
 	if err != nil {
-		return t.missing("", snapshot.NeedImages, "ecr:DescribeImages", err)
+		return t.missing("", snapshot.NeedImages, opDescribeImages, err)
 	}
 	slices.SortFunc(images, func(a, b snapshot.Image) int { return cmp.Compare(a.Digest, b.Digest) })
 	t.repository.Images = images
@@ -38,7 +37,7 @@ func (t *repositoryReader) readImages(ctx context.Context) error {
 
 func (t *repositoryReader) listImages(ctx context.Context) ([]snapshot.Image, error) {
 	var images []snapshot.Image
-	err := awsapi.EachPage(ctx, t.caller, "ecr:DescribeImages", func(ctx context.Context, token *string) (*string, error) {
+	err := eachPage(ctx, t.caller, opDescribeImages, func(ctx context.Context, token *string) (*string, error) {
 		page, err := t.ecr.DescribeImages(ctx, &ecr.DescribeImagesInput{
 			RepositoryName: &t.repository.Name,
 			MaxResults:     aws.Int32(imagePage),

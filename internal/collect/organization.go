@@ -107,7 +107,7 @@ func unread(o snapshot.Organization, describeErr, listErr error) string {
 }
 
 func (d *directory) describe(ctx context.Context) (id, management string, err error) {
-	out, err := awsapi.Call(ctx, d.caller, "organizations:DescribeOrganization", func(ctx context.Context) (*organizations.DescribeOrganizationOutput, error) {
+	out, err := ask(ctx, d.caller, opDescribeOrganization, func(ctx context.Context) (*organizations.DescribeOrganizationOutput, error) {
 		return d.client.DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
 	})
 	if err != nil {
@@ -122,7 +122,7 @@ func (d *directory) describe(ctx context.Context) (id, management string, err er
 // accounts lists every account of the organization, sorted by id.
 func (d *directory) accounts(ctx context.Context) ([]snapshot.Account, error) {
 	accounts := []snapshot.Account{}
-	err := awsapi.EachPage(ctx, d.caller, "organizations:ListAccounts", func(ctx context.Context, token *string) (*string, error) {
+	err := eachPage(ctx, d.caller, opListAccounts, func(ctx context.Context, token *string) (*string, error) {
 		page, err := d.client.ListAccounts(ctx, &organizations.ListAccountsInput{NextToken: token})
 		if err != nil {
 			return nil, err
@@ -183,7 +183,7 @@ func (d *directory) below(ctx context.Context, parent string) ([]string, error) 
 }
 
 func (d *directory) accountsOf(ctx context.Context, parent string) (ids []string, err error) {
-	err = awsapi.EachPage(ctx, d.caller, "organizations:ListAccountsForParent", func(ctx context.Context, token *string) (*string, error) {
+	err = eachPage(ctx, d.caller, opListAccountsForParent, func(ctx context.Context, token *string) (*string, error) {
 		page, err := d.client.ListAccountsForParent(ctx, &organizations.ListAccountsForParentInput{ParentId: &parent, NextToken: token})
 		if err != nil {
 			return nil, err
@@ -204,7 +204,7 @@ func (d *directory) childrenOf(ctx context.Context, parent string) ([]childUnit,
 }
 
 func (d *directory) listUnits(ctx context.Context, parent string) (units []childUnit, err error) {
-	err = awsapi.EachPage(ctx, d.caller, "organizations:ListOrganizationalUnitsForParent", func(ctx context.Context, token *string) (*string, error) {
+	err = eachPage(ctx, d.caller, opListOrganizationalUnitsForParent, func(ctx context.Context, token *string) (*string, error) {
 		page, err := d.client.ListOrganizationalUnitsForParent(ctx, &organizations.ListOrganizationalUnitsForParentInput{ParentId: &parent, NextToken: token})
 		if err != nil {
 			return nil, err

@@ -52,7 +52,7 @@ func enabledRegions(ctx context.Context, s *awsapi.Session, c *awsapi.Caller, pr
 
 func describeRegions(ctx context.Context, s *awsapi.Session, c *awsapi.Caller, provider aws.CredentialsProvider, all bool) ([]string, error) {
 	client := ec2.NewFromConfig(s.Config, func(o *ec2.Options) { o.Credentials = provider })
-	out, err := awsapi.Call(ctx, c, "ec2:DescribeRegions", func(ctx context.Context) (*ec2.DescribeRegionsOutput, error) {
+	out, err := ask(ctx, c, opDescribeRegions, func(ctx context.Context) (*ec2.DescribeRegionsOutput, error) {
 		return client.DescribeRegions(ctx, &ec2.DescribeRegionsInput{AllRegions: aws.Bool(all)})
 	})
 	if err != nil {
@@ -71,7 +71,7 @@ func describeRegions(ctx context.Context, s *awsapi.Session, c *awsapi.Caller, p
 func listRegions(ctx context.Context, s *awsapi.Session, c *awsapi.Caller, provider aws.CredentialsProvider) ([]string, error) {
 	client := account.NewFromConfig(s.Config, func(o *account.Options) { o.Credentials = provider })
 	var regions []string
-	err := awsapi.EachPage(ctx, c, "account:ListRegions", func(ctx context.Context, token *string) (*string, error) {
+	err := eachPage(ctx, c, opListRegions, func(ctx context.Context, token *string) (*string, error) {
 		page, err := client.ListRegions(ctx, &account.ListRegionsInput{
 			MaxResults:              aws.Int32(50),
 			RegionOptStatusContains: []accounttypes.RegionOptStatus{accounttypes.RegionOptStatusEnabled, accounttypes.RegionOptStatusEnabledByDefault},

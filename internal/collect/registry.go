@@ -46,23 +46,23 @@ func (t *reader) readRegistry(ctx context.Context) error {
 // document is something to read: what needs it, with which call, and how.
 type document struct {
 	need      snapshot.Need
-	operation string
+	operation operation
 	read      func(context.Context) error
 }
 
 func (t *reader) registryDocuments() []document {
 	return []document{
-		{snapshot.NeedRegistryPolicy, "ecr:GetRegistryPolicy", t.registryPolicy},
-		{snapshot.NeedRegistryScanning, "ecr:GetRegistryScanningConfiguration", t.registryScanning},
-		{snapshot.NeedReplication, "ecr:DescribeRegistry", t.replication},
-		{snapshot.NeedPullThroughCache, "ecr:DescribePullThroughCacheRules", t.pullThroughCache},
-		{snapshot.NeedCreationTemplates, "ecr:DescribeRepositoryCreationTemplates", t.creationTemplates},
-		{snapshot.NeedAccountSettings, "ecr:GetAccountSetting", t.accountSettings},
+		{snapshot.NeedRegistryPolicy, opGetRegistryPolicy, t.registryPolicy},
+		{snapshot.NeedRegistryScanning, opGetRegistryScanningConfiguration, t.registryScanning},
+		{snapshot.NeedReplication, opDescribeRegistry, t.replication},
+		{snapshot.NeedPullThroughCache, opDescribePullThroughCacheRules, t.pullThroughCache},
+		{snapshot.NeedCreationTemplates, opDescribeRepositoryCreationTemplates, t.creationTemplates},
+		{snapshot.NeedAccountSettings, opGetAccountSetting, t.accountSettings},
 	}
 }
 
 func (t *reader) registryPolicy(ctx context.Context) error {
-	out, err := awsapi.Call(ctx, t.caller, "ecr:GetRegistryPolicy", func(ctx context.Context) (*ecr.GetRegistryPolicyOutput, error) {
+	out, err := ask(ctx, t.caller, opGetRegistryPolicy, func(ctx context.Context) (*ecr.GetRegistryPolicyOutput, error) {
 		return t.ecr.GetRegistryPolicy(ctx, &ecr.GetRegistryPolicyInput{})
 	})
 	if none := (*ecrtypes.RegistryPolicyNotFoundException)(nil); errors.As(err, &none) {
@@ -76,7 +76,7 @@ func (t *reader) registryPolicy(ctx context.Context) error {
 }
 
 func (t *reader) registryScanning(ctx context.Context) error {
-	out, err := awsapi.Call(ctx, t.caller, "ecr:GetRegistryScanningConfiguration", func(ctx context.Context) (*ecr.GetRegistryScanningConfigurationOutput, error) {
+	out, err := ask(ctx, t.caller, opGetRegistryScanningConfiguration, func(ctx context.Context) (*ecr.GetRegistryScanningConfigurationOutput, error) {
 		return t.ecr.GetRegistryScanningConfiguration(ctx, &ecr.GetRegistryScanningConfigurationInput{})
 	})
 	if err != nil {
@@ -87,7 +87,7 @@ func (t *reader) registryScanning(ctx context.Context) error {
 }
 
 func (t *reader) replication(ctx context.Context) error {
-	out, err := awsapi.Call(ctx, t.caller, "ecr:DescribeRegistry", func(ctx context.Context) (*ecr.DescribeRegistryOutput, error) {
+	out, err := ask(ctx, t.caller, opDescribeRegistry, func(ctx context.Context) (*ecr.DescribeRegistryOutput, error) {
 		return t.ecr.DescribeRegistry(ctx, &ecr.DescribeRegistryInput{})
 	})
 	if err != nil || out.ReplicationConfiguration == nil {
@@ -107,7 +107,7 @@ func (t *reader) replication(ctx context.Context) error {
 }
 
 func (t *reader) pullThroughCache(ctx context.Context) error {
-	return awsapi.EachPage(ctx, t.caller, "ecr:DescribePullThroughCacheRules", func(ctx context.Context, token *string) (*string, error) {
+	return eachPage(ctx, t.caller, opDescribePullThroughCacheRules, func(ctx context.Context, token *string) (*string, error) {
 		page, err := t.ecr.DescribePullThroughCacheRules(ctx, &ecr.DescribePullThroughCacheRulesInput{MaxResults: aws.Int32(listPage), NextToken: token})
 		if err != nil {
 			return nil, err
@@ -127,7 +127,7 @@ func (t *reader) pullThroughCache(ctx context.Context) error {
 }
 
 func (t *reader) creationTemplates(ctx context.Context) error {
-	return awsapi.EachPage(ctx, t.caller, "ecr:DescribeRepositoryCreationTemplates", func(ctx context.Context, token *string) (*string, error) {
+	return eachPage(ctx, t.caller, opDescribeRepositoryCreationTemplates, func(ctx context.Context, token *string) (*string, error) {
 		page, err := t.ecr.DescribeRepositoryCreationTemplates(ctx, &ecr.DescribeRepositoryCreationTemplatesInput{MaxResults: aws.Int32(listPage), NextToken: token})
 		if err != nil {
 			return nil, err
@@ -150,7 +150,7 @@ func (t *reader) accountSettings(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, name := range settingNames {
 		group.Go(func() error {
-			out, err := awsapi.Call(ctx, t.caller, "ecr:GetAccountSetting", func(ctx context.Context) (*ecr.GetAccountSettingOutput, error) {
+			out, err := ask(ctx, t.caller, opGetAccountSetting, func(ctx context.Context) (*ecr.GetAccountSettingOutput, error) {
 				return t.ecr.GetAccountSetting(ctx, &ecr.GetAccountSettingInput{Name: aws.String(name)})
 			})
 			if code := awsapi.APICode(err); code == "ValidationException" || code == "InvalidParameterException" {

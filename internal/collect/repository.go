@@ -63,10 +63,10 @@ func (t *repositoryReader) readRepository(ctx context.Context) error {
 func (t *repositoryReader) readDocuments(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, document := range []document{
-		{snapshot.NeedPolicy, "ecr:GetRepositoryPolicy", t.policy},
-		{snapshot.NeedLifecycle, "ecr:GetLifecyclePolicy", t.lifecycle},
-		{snapshot.NeedTags, "ecr:ListTagsForResource", t.tags},
-		{snapshot.NeedScanning, "ecr:BatchGetRepositoryScanningConfiguration", t.effectiveScanning},
+		{snapshot.NeedPolicy, opGetRepositoryPolicy, t.policy},
+		{snapshot.NeedLifecycle, opGetLifecyclePolicy, t.lifecycle},
+		{snapshot.NeedTags, opListTagsForResource, t.tags},
+		{snapshot.NeedScanning, opBatchGetRepositoryScanningConfiguration, t.effectiveScanning},
 	} {
 		if !t.Needs[document.need] {
 			continue
@@ -82,11 +82,11 @@ func (t *repositoryReader) readDocuments(ctx context.Context) error {
 }
 
 // missing notes what could not be read of the repository, or of one image.
-func (t *repositoryReader) missing(digest string, need snapshot.Need, operation string, err error) error {
+func (t *repositoryReader) missing(digest string, need snapshot.Need, o operation, err error) error {
 	if gone := (*ecrtypes.RepositoryNotFoundException)(nil); errors.As(err, &gone) || errors.Is(err, errDeleted) {
 		return errDeleted
 	}
-	missed, err := t.missed(t.repository.Name, need, operation, err)
+	missed, err := t.missed(t.repository.Name, need, o, err)
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (t *repositoryReader) missing(digest string, need snapshot.Need, operation 
 }
 
 func (t *repositoryReader) policy(ctx context.Context) error {
-	out, err := awsapi.Call(ctx, t.caller, "ecr:GetRepositoryPolicy", func(ctx context.Context) (*ecr.GetRepositoryPolicyOutput, error) {
+	out, err := ask(ctx, t.caller, opGetRepositoryPolicy, func(ctx context.Context) (*ecr.GetRepositoryPolicyOutput, error) {
 		return t.ecr.GetRepositoryPolicy(ctx, &ecr.GetRepositoryPolicyInput{RepositoryName: &t.repository.Name})
 	})
 	if none := (*ecrtypes.RepositoryPolicyNotFoundException)(nil); errors.As(err, &none) {
@@ -112,7 +112,7 @@ func (t *repositoryReader) policy(ctx context.Context) error {
 }
 
 func (t *repositoryReader) lifecycle(ctx context.Context) error {
-	out, err := awsapi.Call(ctx, t.caller, "ecr:GetLifecyclePolicy", func(ctx context.Context) (*ecr.GetLifecyclePolicyOutput, error) {
+	out, err := ask(ctx, t.caller, opGetLifecyclePolicy, func(ctx context.Context) (*ecr.GetLifecyclePolicyOutput, error) {
 		return t.ecr.GetLifecyclePolicy(ctx, &ecr.GetLifecyclePolicyInput{RepositoryName: &t.repository.Name})
 	})
 	if none := (*ecrtypes.LifecyclePolicyNotFoundException)(nil); errors.As(err, &none) {
@@ -126,7 +126,7 @@ func (t *repositoryReader) lifecycle(ctx context.Context) error {
 }
 
 func (t *repositoryReader) tags(ctx context.Context) error {
-	out, err := awsapi.Call(ctx, t.caller, "ecr:ListTagsForResource", func(ctx context.Context) (*ecr.ListTagsForResourceOutput, error) {
+	out, err := ask(ctx, t.caller, opListTagsForResource, func(ctx context.Context) (*ecr.ListTagsForResourceOutput, error) {
 		return t.ecr.ListTagsForResource(ctx, &ecr.ListTagsForResourceInput{ResourceArn: &t.repository.ARN})
 	})
 	if err != nil {
@@ -162,7 +162,7 @@ func (t *reader) batchScanning(ctx context.Context, batch []ecrtypes.Repository)
 	for i := range batch {
 		names[i] = aws.ToString(batch[i].RepositoryName)
 	}
-	out, err := awsapi.Call(ctx, t.caller, "ecr:BatchGetRepositoryScanningConfiguration", func(ctx context.Context) (*ecr.BatchGetRepositoryScanningConfigurationOutput, error) {
+	out, err := ask(ctx, t.caller, opBatchGetRepositoryScanningConfiguration, func(ctx context.Context) (*ecr.BatchGetRepositoryScanningConfigurationOutput, error) {
 		return t.ecr.BatchGetRepositoryScanningConfiguration(ctx, &ecr.BatchGetRepositoryScanningConfigurationInput{RepositoryNames: names})
 	})
 	if err != nil {

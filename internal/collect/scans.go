@@ -82,7 +82,7 @@ func (t *repositoryReader) askedAbout(release func(string) bool) func(*snapshot.
 }
 
 func (t *repositoryReader) readScan(ctx context.Context, image *snapshot.Image) error {
-	out, err := awsapi.Call(ctx, t.caller, "ecr:DescribeImageScanFindings", func(ctx context.Context) (*ecr.DescribeImageScanFindingsOutput, error) {
+	out, err := ask(ctx, t.caller, opDescribeImageScanFindings, func(ctx context.Context) (*ecr.DescribeImageScanFindingsOutput, error) {
 		return t.ecr.DescribeImageScanFindings(ctx, &ecr.DescribeImageScanFindingsInput{
 			RepositoryName: &t.repository.Name, ImageId: &ecrtypes.ImageIdentifier{ImageDigest: &image.Digest}, MaxResults: aws.Int32(1),
 		})
@@ -95,7 +95,7 @@ func (t *repositoryReader) readScan(ctx context.Context, image *snapshot.Image) 
 		return nil
 	case err != nil:
 		image.Scan = &snapshot.Scan{Status: snapshot.ScanUnread, Description: awsapi.Code(err) + ": " + awsapi.Reason(err)}
-		return t.missing(image.Digest, snapshot.NeedScanFindings, "ecr:DescribeImageScanFindings", err)
+		return t.missing(image.Digest, snapshot.NeedScanFindings, opDescribeImageScanFindings, err)
 	}
 	var counts map[string]int32
 	var completed *time.Time

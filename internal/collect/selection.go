@@ -33,7 +33,11 @@ var (
 	unitForm    = regexp.MustCompile(`^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8,32})$`)
 )
 
-// check refuses what cannot be meant, before anything is asked of AWS.
+// CheckSelection refuses what cannot be meant, in the words of the flags that set it,
+// before anything is asked of AWS.
+func CheckSelection(s Selection, roles awsapi.Roles) error { return s.check(roles) }
+
+// check is CheckSelection.
 func (s Selection) check(roles awsapi.Roles) error {
 	for _, flag := range []struct {
 		name string

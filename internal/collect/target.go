@@ -62,7 +62,7 @@ func (t *reader) read(ctx context.Context) (listing *snapshot.Gap, err error) {
 	group.Go(func() error {
 		listErr := t.readRepositories(ctx, group)
 		if listErr != nil && !stopped(listErr) {
-			g := gap(t.Target, "", snapshot.NeedRepositories, "ecr:DescribeRepositories", listErr)
+			g := gap(t.Target, "", snapshot.NeedRepositories, opDescribeRepositories, listErr)
 			listing = &g
 		}
 		return nil
@@ -111,13 +111,13 @@ func whyUnfinished(listing *snapshot.Gap) string {
 
 // missed turns an error into a gap, unless the run was stopped: then what is
 // in hand is not handed on at all.
-func (t *reader) missed(repository string, need snapshot.Need, operation string, err error) (snapshot.Gap, error) {
+func (t *reader) missed(repository string, need snapshot.Need, o operation, err error) (snapshot.Gap, error) {
 	if stopped(err) {
 		return snapshot.Gap{}, err
 	}
 	t.gaps.Add(1)
 	t.Stats.Gaps.Add(1)
-	return gap(t.Target, repository, need, operation, err), nil
+	return gap(t.Target, repository, need, o, err), nil
 }
 
 // listPage is how many repositories are described in one call, the most that
@@ -133,7 +133,7 @@ const (
 func (t *reader) readRepositories(ctx context.Context, group *errgroup.Group) error {
 	var token *string
 	for {
-		page, err := awsapi.Call(ctx, t.caller, "ecr:DescribeRepositories", func(ctx context.Context) (*ecr.DescribeRepositoriesOutput, error) {
+		page, err := ask(ctx, t.caller, opDescribeRepositories, func(ctx context.Context) (*ecr.DescribeRepositoriesOutput, error) {
 			return t.ecr.DescribeRepositories(ctx, t.listing(token))
 		})
 		if none := (*ecrtypes.RepositoryNotFoundException)(nil); t.Selection.Repository != "" && errors.As(err, &none) {

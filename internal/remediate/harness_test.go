@@ -103,7 +103,7 @@ func organizationOf(o awssim.OrganizationOptions) *awssim.Organization {
 
 // addMembers adds the two accounts with the roles that read and fix.
 func addMembers(org *awssim.Organization) {
-	reader := awssim.Role{Name: readRole, Allowed: []string{"ecr:Describe*", "ecr:Get*", "ecr:List*", "ecr:BatchGet*"}}
+	reader := awssim.Role{Name: readRole, Allowed: []string{"ecr:Describe*", "ecr:Get*", "ecr:List*", "ecr:BatchGet*", "inspector2:List*"}}
 	fixer := awssim.Role{Name: fixRole, Allowed: fixerActions()}
 	org.AddAccount(awssim.Account{ID: team, Name: "team", Roles: []awssim.Role{reader, fixer}})
 	org.AddAccount(awssim.Account{ID: production, Name: "production", Roles: []awssim.Role{reader, fixer}})

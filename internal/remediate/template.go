@@ -18,7 +18,12 @@ import (
 type creationTemplate struct{}
 
 func (creationTemplate) permissions() permissions {
-	return permissions{[]string{"ecr:DescribeRepositoryCreationTemplates"}, []string{"ecr:UpdateRepositoryCreationTemplate"}}
+	return permissions{[]string{"ecr:DescribeRepositoryCreationTemplates"}, []string{
+		"ecr:UpdateRepositoryCreationTemplate",
+		// What the template makes ECR do, the caller must be allowed to do: see the API operations in
+		// https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonelasticcontainerregistry.html
+		"ecr:CreateRepository", "ecr:PutLifecyclePolicy", "ecr:SetRepositoryPolicy", "iam:PassRole",
+	}}
 }
 
 func (creationTemplate) same(a, b State) bool {
