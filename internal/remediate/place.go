@@ -112,7 +112,7 @@ func (f *connection) open(ctx context.Context, c *connections, target snapshot.T
 	provider := c.session.CredentialsOf(target.Account)
 	f.caller = c.budget.Caller(target.String(), awsapi.Refresher(provider))
 	if err := c.session.Enter(ctx, f.caller, target.Account, provider); err != nil {
-		f.err = fmt.Errorf("assuming %s: %s: %s; check that the role exists, and that it trusts the caller", c.session.RoleARN(target.Account), awsapi.Code(err), awsapi.Reason(err))
+		f.err = fmt.Errorf("assuming %s: %s: %s; %s", c.session.RoleARN(target.Account), awsapi.Code(err), awsapi.Reason(err), c.session.Advice())
 		return
 	}
 	f.ecr = ecr.NewFromConfig(c.session.Config, func(o *ecr.Options) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -49,9 +50,13 @@ func guardPurge(ctx context.Context, at *place, c *Change, j *job) error {
 		return drifted("%s", reason)
 	}
 	j.steps[0].From.Image = &Manifest{Digest: c.Image.Digest, Tags: sorted(image.ImageTags)}
-	if m, err := at.manifest(ctx, c.Image.Digest); err == nil { // an archived image gives none
+	m, err := at.manifest(ctx, c.Image.Digest)
+	switch {
+	case err == nil:
 		j.steps[0].From.Image.Text, j.steps[0].From.Image.MediaType = m.Text, m.MediaType
-	}
+	case awsapi.IsDenied(awsapi.Code(err)):
+		return err
+	} // an archived image gives none
 	return nil
 }
 
