@@ -20,6 +20,7 @@ import (
 	"mvdan.cc/sh/v3/interp"
 	"mvdan.cc/sh/v3/syntax"
 
+	"github.com/ecraudit/ecraudit/internal/awssim"
 	"github.com/ecraudit/ecraudit/internal/config"
 )
 
@@ -437,12 +438,13 @@ func testECSScheduledTask(t *testing.T, w *world) {
 		t.Errorf("the log has %d summaries of a report", summaries)
 	}
 
-	// The task may do what the caller may, but --ou is not used, and there is no
-	// configuration with scopes on units and tags of accounts.
-	want := actions(t, "docs/collecting.md", "what the caller may do")
-	delete(want, "organizations:ListAccountsForParent")
-	delete(want, "organizations:ListOrganizationalUnitsForParent")
-	delete(want, "organizations:ListTagsForResource")
+	// The task may do what the caller must be allowed whose own account is not read.
+	var caller granted
+	w.decodeJSON("permissions --org --hub-account "+awssim.DemoManagement+" --exclude-accounts "+awssim.DemoManagement, &caller)
+	want := map[string]bool{}
+	for _, action := range caller.actionsOf(t, "caller") {
+		want[action] = true
+	}
 	got := map[string]bool{}
 	for _, statement := range template.Resources.TaskRole.Properties.Policies[0].PolicyDocument.Statement {
 		switch action := statement.Action.(type) {

@@ -503,63 +503,6 @@ func decoded(t *testing.T, text string) (value any) {
 	return value
 }
 
-// actions are those of a documented IAM policy.
-func actions(t *testing.T, of, title string) map[string]bool {
-	t.Helper()
-	var policy struct {
-		Statement []struct{ Action any }
-	}
-	if err := json.Unmarshal([]byte(titled(t, of, title).text), &policy); err != nil {
-		t.Fatal(err)
-	}
-	all := map[string]bool{}
-	for _, statement := range policy.Statement {
-		switch action := statement.Action.(type) {
-		case string:
-			all[action] = true
-		case []any:
-			for _, a := range action {
-				all[a.(string)] = true
-			}
-		}
-	}
-	return all
-}
-
-// The documented permissions are those that a run takes which needs
-// everything, no more and no less.
-func TestDocumentedPermissions(t *testing.T) {
-	w := demoWorld(t)
-	needs := slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds())
-	w.needing("everything.rego", needs...)
-	w.write("ecraudit.yaml", "scopes: [{match: {ous: [workloads], account_tags: {stage: prod}}, settings: {immutable: all}}]\n")
-	w.server.ResetCalls()
-	w.run("audit --org --regions all --role-name ecraudit-reader --rules everything.rego")
-	w.run("audit --role-name ecraudit-reader --ou " + w.org.Account(awssim.DemoPlatform).Describe().OU)
-	w.server.Faults().Add(awssim.Fault{Kind: awssim.Denied, Operation: "ec2:DescribeRegions"})
-	w.run("audit --regions all --role-name ecraudit-reader --accounts " + awssim.DemoProduction)
-	reading, calling := map[string]bool{}, map[string]bool{}
-	for key := range w.server.Calls() {
-		if key.Account == awssim.DemoManagement {
-			calling[key.Operation] = true
-		} else {
-			reading[key.Operation] = true
-		}
-	}
-	for operation := range reading {
-		delete(calling, operation)
-	}
-	delete(calling, "sts:GetCallerIdentity") // needs no permission
-	for _, of := range []string{"README.md", "docs/collecting.md"} {
-		if diff := gocmp.Diff(reading, actions(t, of, "what the reading role may do")); diff != "" {
-			t.Errorf("%s: the reading role (-called +documented):\n%s", of, diff)
-		}
-	}
-	if diff := gocmp.Diff(calling, actions(t, "docs/collecting.md", "what the caller may do")); diff != "" {
-		t.Errorf("the caller (-called +documented):\n%s", diff)
-	}
-}
-
 // needing writes a rule that only has needs.
 func (w *world) needing(file string, needs ...snapshot.Need) {
 	w.t.Helper()
@@ -681,7 +624,7 @@ func TestDocumentedMistakes(t *testing.T) {
 
 // TestGeneratedDocs checks that generated pages are current; -update writes them.
 func TestGeneratedDocs(t *testing.T) {
-	for name, text := range map[string]string{"input.md": inputPage(t), "permissions.md": permissionsPage()} {
+	for name, text := range map[string]string{"input.md": inputPage(t), "permissions.md": permissionsPage(t)} {
 		path := filepath.Join(root, "docs", name)
 		if *update {
 			if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -693,35 +636,6 @@ func TestGeneratedDocs(t *testing.T) {
 			t.Errorf("docs/%s is not current: go test ./cmd/ecraudit -run TestGeneratedDocs -update\n%s", name, gocmp.Diff(string(current), text))
 		}
 	}
-}
-
-// permissionsPage renders the table by which changes are carried out.
-func permissionsPage() string {
-	var b strings.Builder
-	b.WriteString("# Permissions of the fixing role\n\n" + generated +
-		"The IAM actions that each kind of [change](remediation.md) takes, from the table by which changes are carried out. Give the role of `--fix-role-name` those of the\n" +
-		"kinds that you let it make. [Collecting](collecting.md) has what reading takes.\n\n" +
-		"| Kind | Looks with | Writes with |\n| --- | --- | --- |\n")
-	var all []string
-	for _, kind := range remediate.AllKinds() {
-		var looks, writes []string
-		for _, p := range remediate.Permissions(kind) {
-			if p.Writes {
-				writes = append(writes, "`"+p.Action+"`")
-			} else {
-				looks = append(looks, "`"+p.Action+"`")
-			}
-			all = append(all, p.Action)
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", kind, strings.Join(looks, ", "), strings.Join(writes, ", "))
-	}
-	slices.Sort(all)
-	b.WriteString("\nFor every kind, `purge` included:\n\n```json title=\"what the fixing role may do\"\n{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [\n    {\n" +
-		"      \"Sid\": \"FixECR\",\n      \"Effect\": \"Allow\",\n      \"Action\": [\n        \"" +
-		strings.Join(slices.Compact(all), "\",\n        \"") + "\"\n      ],\n      \"Resource\": \"*\"\n    }\n  ]\n}\n```\n\n" +
-		"`ecr:StartLifecyclePolicyPreview` changes nothing but the preview before it. Without `ecr:BatchDeleteImage` no tag can be taken away and nothing purged.\n" +
-		"The caller needs `sts:AssumeRole` for the role, and `organizations:DescribeOrganization` or `organization.id` in `ecraudit.yaml`, by which a plan is\nheld against the organization that it was made for.\n")
-	return b.String()
 }
 
 const generated = "<!-- Generated: go test ./cmd/ecraudit -run TestGeneratedDocs -update -->\n\n"

@@ -16,13 +16,13 @@ var flagGroups = []struct {
 	names []string
 }{
 	{"What to look at", []string{"org", "ou", "accounts", "exclude-accounts", "regions", "account", "region", "snapshot", "live", "assume"}},
-	{"Rules and settings", []string{"config", "rules", "rules-key", "framework", "rule-timeout"}},
+	{"Rules and settings", []string{"config", "rules", "rules-key", "framework", "rule-timeout", "enhanced-scanning"}},
 	{"Report", []string{"query", "format", "output", "details", "fail-on", "baseline", "allow-incomplete"}},
 	{"Table", []string{"all", "group-by", "columns", "sort", "limit"}},
 	{"Which changes", []string{"only", "repository", "max-risk", "max-changes", "max-age", "older-than", "tag", "last"}},
 	{"Writing to AWS", []string{"fix", "yes", "allow", "force-policy", "preview-timeout", "max-errors", "journal", "wait"}},
-	{"Credentials", []string{"profile", "role-name", "fix-role-name", "external-id", "session-name", "hub-role-arn"}},
-	{"Pace and log", []string{"concurrency", "retry-for", "call-timeout", "progress", "verbose", "quiet", "log-format"}},
+	{"Credentials", []string{"profile", "role-name", "fix-role-name", "external-id", "session-name", "hub-role-arn", "hub-account"}},
+	{"Pace and log", []string{"concurrency", "retry-for", "call-timeout", "timeout", "progress", "verbose", "quiet", "log-format"}},
 }
 
 // groupFlags makes help show flags in groups, for the command and those below.

@@ -84,9 +84,9 @@ func HTTPClient(concurrency int) *awshttp.BuildableClient {
 	}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = dialTimeout })
 }
 
-// Open finds out whose credentials the environment gives. Its errors
-// are for the user: they name what to do.
-func Open(ctx context.Context, b *Budget, o Identity) (*Session, error) {
+// Ambient is the configuration that the environment gives, with a region. Its
+// errors are for the user: they name what to do. Nothing is asked of AWS.
+func Ambient(ctx context.Context, b *Budget, o Identity) (aws.Config, error) {
 	ambient, err := config.LoadDefaultConfig(ctx,
 		config.WithHTTPClient(HTTPClient(b.concurrency)),
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
@@ -94,14 +94,24 @@ func Open(ctx context.Context, b *Budget, o Identity) (*Session, error) {
 		config.WithLogger(sdkLog{b.log}),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("reading the AWS configuration: %w; check --profile, AWS_PROFILE and the files in ~/.aws", err)
+		return aws.Config{}, fmt.Errorf("reading the AWS configuration: %w; check --profile, AWS_PROFILE and the files in ~/.aws", err)
 	}
 	switch {
 	case ambient.Region != "":
 	case len(o.Regions) == 0:
-		return nil, errors.New("no region: set AWS_REGION, or name regions with --regions")
+		return aws.Config{}, errors.New("no region: set AWS_REGION, or name regions with --regions")
 	default:
 		ambient.Region = homeRegion(o.Regions)
+	}
+	return ambient, nil
+}
+
+// Open finds out whose credentials the environment gives. Its errors
+// are for the user: they name what to do.
+func Open(ctx context.Context, b *Budget, o Identity) (*Session, error) {
+	ambient, err := Ambient(ctx, b, o)
+	if err != nil {
+		return nil, err
 	}
 	s := &Session{Config: ambient, roles: o.Roles, own: map[string]aws.CredentialsProvider{}}
 	if s.roles.SessionName == "" {
@@ -176,9 +186,25 @@ func (s *Session) CredentialsOf(account string) aws.CredentialsProvider {
 	return s.assume(s.RoleARN(account))
 }
 
+// WithRole is the same session for which another role is assumed in accounts.
+func (s *Session) WithRole(name string) *Session {
+	other := *s
+	other.roles.Name = name
+	return &other
+}
+
 // RoleARN is the ARN of the role in an account.
 func (s *Session) RoleARN(account string) string {
 	return "arn:" + s.Partition + ":iam::" + account + ":role/" + strings.TrimPrefix(s.roles.Name, "/")
+}
+
+// Advice is what to look at where a role cannot be assumed. AWS does not tell
+// which of these it is.
+func (s *Session) Advice() string {
+	if s.roles.ExternalID == "" {
+		return "check that the role exists, and that it trusts the caller"
+	}
+	return "check that the role exists, that it trusts the caller, and that --external-id is the one that it demands"
 }
 
 // Owns reports whether an account is entered with the caller's own credentials.

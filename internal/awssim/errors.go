@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 )
 
 // apiError is an error as AWS answers it. Status is 400 when zero.
@@ -89,6 +90,13 @@ func (c *call) badSignature() error {
 	k := c.codes()
 	return &apiError{code: k.badSignature, status: k.badSigStatus, message: "The request signature we calculated does not match the " +
 		"signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details."}
+}
+
+// signatureExpired is the answer to a signature of another time than AWS's.
+func (c *call) signatureExpired(skew time.Duration) error {
+	k := c.codes()
+	is := map[bool]string{true: "Signature expired", false: "Signature not yet current"}[skew > 0]
+	return &apiError{code: k.badSignature, status: k.badSigStatus, message: is + ": the signature is " + skew.Abs().String() + " off"}
 }
 
 func (c *call) throttled() error {

@@ -34,6 +34,9 @@ const (
 	Denied FaultKind = "denied"
 	// ExpiredToken answers that the session has expired.
 	ExpiredToken FaultKind = "expired token"
+	// ClockSkew answers as if the clock of AWS were Fault.Delay ahead of that of the machine, or behind where it is negative. Signatures that are
+	// more than five minutes off are refused.
+	ClockSkew FaultKind = "clock skew"
 	// CrashAfter lets the first After matching calls take effect, loses the answer of the last of these, runs Do, and from then on closes every
 	// connection, whoever calls what, until [Faults.Clear]: as if the client had died there. With After 0 nothing takes effect.
 	CrashAfter FaultKind = "crash after"
@@ -58,7 +61,7 @@ type Fault struct {
 	// PerTarget counts After, First and Every for each account, region and operation, instead of over all.
 	PerTarget bool
 
-	Delay          time.Duration // of Latency
+	Delay          time.Duration // of Latency and ClockSkew
 	PerSecond      float64       // of RateLimit
 	Burst          int           // of RateLimit; 1 when zero
 	BytesPerSecond int           // of Slow
@@ -130,6 +133,7 @@ type outcome struct {
 	lost     bool // with effect, without answer
 	slow     int
 	truncate int // bytes of the answer, -1 for all
+	skew     time.Duration
 	do       []func()
 }
 
@@ -179,6 +183,11 @@ func (f *Faults) strike(r *faultRule, c *call, o *outcome) (now []func()) {
 		o.err = c.notAllowed(c.faultResource())
 	case ExpiredToken:
 		o.err = c.expiredToken()
+	case ClockSkew:
+		o.skew = r.Delay
+		if o.skew.Abs() > 5*time.Minute {
+			o.err = c.signatureExpired(o.skew)
+		}
 	case CrashAfter:
 		f.crashed = true
 		late = r.After > 0
@@ -282,6 +291,9 @@ func (o *outcome) after() {
 
 // write sends an answer, or as much of it and as fast as the outcome allows.
 func (o *outcome) write(w http.ResponseWriter, status int, body []byte) {
+	if o.skew != 0 {
+		w.Header().Set("Date", time.Now().Add(o.skew).UTC().Format(http.TimeFormat))
+	}
 	w.Header().Set("Content-Length", string(appendInt(nil, int64(len(body)))))
 	w.WriteHeader(status)
 	cut := o.truncate >= 0 && o.truncate < len(body)

@@ -24,6 +24,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ecraudit/ecraudit/internal/awsapi"
@@ -82,7 +83,7 @@ func Run(ctx context.Context, o Options, sink Sink) error {
 	if err != nil {
 		return err
 	}
-	if err := checkRegions(ctx, session, b, o.Regions); err != nil {
+	if err := CheckRegions(ctx, session, b, o.Regions); err != nil {
 		return err
 	}
 	directory := newDirectory(session, b)
@@ -126,6 +127,33 @@ func Organization(ctx context.Context, o Options) (snapshot.Organization, error)
 		return organization, err
 	}
 	return organization, directory.acquaint(ctx, &organization, ids, o.Needs)
+}
+
+// Selected is an account that was selected, or why it is skipped.
+type Selected struct{ ID, Name, Skip string }
+
+// Accounts reads what is known of the organization, and which accounts the
+// selection selects, sorted by id.
+func Accounts(ctx context.Context, session *awsapi.Session, b *awsapi.Budget, s Selection, known snapshot.Organization) (snapshot.Organization, []Selected, error) {
+	directory := newDirectory(session, b)
+	organization, err := directory.organization(ctx, known)
+	if err != nil {
+		return organization, nil, err
+	}
+	plan, err := s.resolve(ctx, session, directory, organization)
+	if err != nil {
+		return organization, nil, err
+	}
+	selected := make([]Selected, len(plan))
+	for i, account := range plan {
+		selected[i] = Selected{account.ID, account.Name, account.Skip}
+	}
+	return organization, selected, nil
+}
+
+// EnabledRegions are the regions that an account has enabled, sorted.
+func EnabledRegions(ctx context.Context, s *awsapi.Session, c *awsapi.Caller, provider aws.CredentialsProvider) ([]string, error) {
+	return enabledRegions(ctx, s, c, provider)
 }
 
 // inHand is how many repositories may be in hand for each call at once. A
@@ -194,7 +222,7 @@ func (r *run) failed(target snapshot.Target, plan accountPlan, o operation, err 
 	if o == opAssumeRole {
 		why = "its role could not be assumed"
 		g.Permission = "" // what is missing is not in the role
-		g.Message = fmt.Sprintf("assuming %s: %s; check that the role exists, and that it trusts the caller", r.session.RoleARN(plan.ID), g.Message)
+		g.Message = fmt.Sprintf("assuming %s: %s; %s", r.session.RoleARN(plan.ID), g.Message, r.session.Advice())
 	}
 	r.Stats.Gaps.Add(1)
 	return r.sink.Done(snapshot.TargetResult{Target: target, AccountName: plan.Name, Status: snapshot.StatusFailed, Reason: why, Gaps: []snapshot.Gap{g}})

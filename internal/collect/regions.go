@@ -14,9 +14,9 @@ import (
 	"github.com/ecraudit/ecraudit/internal/config"
 )
 
-// checkRegions refuses names that are no region. Names that are not known
+// CheckRegions refuses names that are no region. Names that are not known
 // here are looked up in AWS.
-func checkRegions(ctx context.Context, s *awsapi.Session, b *awsapi.Budget, regions []string) error {
+func CheckRegions(ctx context.Context, s *awsapi.Session, b *awsapi.Budget, regions []string) error {
 	var everywhere []string
 	for _, region := range regions {
 		if region == awsapi.AllRegions || slices.Contains(awsapi.KnownRegions(), region) {

@@ -1,0 +1,394 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ecraudit/ecraudit/internal/awsapi"
+	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/permissions"
+	"github.com/ecraudit/ecraudit/internal/remediate"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+// extentFlags say what of a run is meant: its rules, its accounts and its fixes.
+// They decide which permissions it takes.
+type extentFlags struct {
+	ruleFlags
+	targetFlags
+	fix      []string
+	fixRole  string
+	enhanced bool
+}
+
+func (f *extentFlags) add(command *cobra.Command) {
+	flags := command.Flags()
+	f.ruleFlags.add(flags)
+	f.addSelection(flags)
+	flags.StringSliceVar(&f.fix, "fix", nil, "the changes that are to be made too (`KINDS`): "+strings.Join(kindNames(), ", ")+"; all is every kind that mends findings")
+	flags.StringVar(&f.fixRole, "fix-role-name", "ecraudit-fixer", "`NAME` of the role that makes changes")
+	flags.BoolVar(&f.enhanced, "enhanced-scanning", false, "some registries have enhanced scanning, of which reading the findings takes permissions of Amazon Inspector")
+	complete(command, "fix", append([]string{"all"}, kindNames()...))
+}
+
+func kindNames() (names []string) {
+	for _, k := range remediate.AllKinds() {
+		names = append(names, string(k))
+	}
+	return names
+}
+
+// kinds are the kinds of changes that are to be made.
+func (f *extentFlags) kinds(flags *pflag.FlagSet, s streams) (kinds []remediate.Kind, err error) {
+	if variable := variableBehind(flags.Lookup("fix")); variable == variableOf("fix") {
+		messagesOf(s.err).warn(variable + " is left aside: here --fix names the kinds of changes")
+		return nil, nil
+	}
+	for _, name := range f.fix {
+		if name == "all" {
+			kinds = append(kinds, remediate.Kinds()...)
+			continue
+		}
+		if err := oneOf("--fix", name, append([]string{"all"}, kindNames()...)); err != nil {
+			return nil, err
+		}
+		kinds = append(kinds, remediate.Kind(name))
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds), nil
+}
+
+// others reports whether accounts other than the caller's are meant.
+func (f *extentFlags) others() bool {
+	s := f.options.Selection
+	return s.Organization || len(s.Units) > 0 || len(s.Accounts) > 0
+}
+
+// extent is what decides which calls a run makes that reads for the rules, and
+// for planning changes if there are any.
+func (f *extentFlags) extent(engine *evaluate.Engine, kinds []remediate.Kind) collect.Extent {
+	needs := maps.Clone(engine.Needs())
+	if len(kinds) > 0 {
+		for _, n := range remediate.Needs() {
+			needs[n] = true
+		}
+	}
+	return collect.Extent{
+		Needs: needs, Others: f.others(), Units: len(f.options.Selection.Units) > 0,
+		AllRegions: slices.Contains(f.options.Regions, awsapi.AllRegions), EnhancedScanning: f.enhanced,
+	}
+}
+
+// fixing are the IAM actions that changes of these kinds take.
+func fixing(kinds []remediate.Kind) (actions []string) {
+	for _, k := range kinds {
+		for _, p := range remediate.Permissions(k) {
+			actions = append(actions, p.Action)
+		}
+	}
+	slices.Sort(actions)
+	return slices.Compact(actions)
+}
+
+// engineFor loads the configuration and the rules, and compiles what is active.
+func (f *extentFlags) engineFor(ctx context.Context, s streams) (*config.Config, *evaluate.Engine, error) {
+	c, rules, err := f.load(ctx, messagesOf(s.err))
+	if err != nil {
+		return nil, nil, err
+	}
+	engine, err := evaluate.New(rules, c, evaluate.Options{Clock: s.clock()})
+	return c, engine, err
+}
+
+// permissionsFlags say for whom permissions are written, and how.
+type permissionsFlags struct {
+	extentFlags
+	account, partition, hubAccount string
+	format, document, output       string
+}
+
+func permissionFormats() []string { return []string{"iam", "cloudformation", "terraform", "stackset"} }
+
+func newPermissions(s streams) *cobra.Command {
+	var f permissionsFlags
+	command := &cobra.Command{
+		Use:   "permissions",
+		Short: "Write the IAM policies that a run takes, and no more",
+		Long: `Writes the least that IAM must allow for the active rules, the accounts that are
+meant and the changes that are chosen: policies of the roles that read and mend
+accounts, their trust policies, and what the caller or the hub role needs. It asks
+nothing of AWS.
+
+Exit codes:
+  0  written
+  1  usage or internal error`,
+		Example: `  ecraudit permissions --document reader -o reader.json
+  ecraudit permissions --org --regions all --hub-role-arn arn:aws:iam::111122223333:role/hub --external-id 0f3a
+  ecraudit permissions --fix tags,scanning --document fixer
+  ecraudit permissions --org --hub-account 111122223333 --format terraform -o roles.tf
+  ecraudit permissions --org --fix all --hub-role-arn arn:aws:iam::111122223333:role/hub --format stackset -o ecraudit-roles.yaml`,
+		Args: noArguments,
+		RunE: func(command *cobra.Command, _ []string) error { return f.run(command.Context(), command.Flags(), s) },
+	}
+	f.extentFlags.add(command)
+	flags := command.Flags()
+	flags.StringVar(&f.options.Roles.Name, "role-name", "ecraudit-reader", "`NAME` of the role that reads accounts")
+	flags.StringVar(&f.options.Roles.ExternalID, "external-id", "", "external `ID` that the roles demand")
+	flags.StringVar(&f.options.Roles.HubARN, "hub-role-arn", "", "`ARN` of the role that assumes the others")
+	flags.StringVar(&f.hubAccount, "hub-account", "", "account (`ID`) whose principals assume the roles, where there is no hub role")
+	flags.StringVar(&f.account, "account", "", "the account (`ID`) that the policies are for; without it they fit every account")
+	flags.StringVar(&f.partition, "partition", "", "aws, aws-cn or aws-us-gov (`NAME`; default: that of --hub-role-arn or --regions, or else aws)")
+	flags.StringVar(&f.format, "format", "iam", "`FORMAT`: "+strings.Join(permissionFormats(), ", "))
+	flags.StringVar(&f.document, "document", "all", "only this document (`NAME`): reader, reader-trust, fixer, fixer-trust, hub, hub-trust or caller; of templates, only the role of this name")
+	flags.StringVarP(&f.output, "output", "o", "-", "`FILE` to write; - is standard output")
+	complete(command, "format", permissionFormats())
+	return command
+}
+
+var (
+	accountForm    = regexp.MustCompile(`^[0-9]{12}$`)
+	externalIDForm = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
+)
+
+func (f *permissionsFlags) check() error {
+	roles, selection := f.options.Roles, f.options.Selection
+	fixer := awsapi.Roles{Name: f.fixRole}
+	if err := fixer.Check(); err != nil {
+		return fmt.Errorf("--fix-role-name: %w", err)
+	}
+	if err := errors.Join(oneOf("--format", f.format, permissionFormats()), collect.CheckSelection(selection, roles)); err != nil {
+		return err
+	}
+	for _, flag := range []struct{ name, value string }{{"--account", f.account}, {"--hub-account", f.hubAccount}} {
+		if flag.value != "" && !accountForm.MatchString(flag.value) {
+			return fmt.Errorf("%s: %q is not an account id: it has 12 digits", flag.name, flag.value)
+		}
+	}
+	switch {
+	case roles.Name == "" || f.fixRole == "":
+		return errors.New("--role-name and --fix-role-name: the roles need names")
+	case strings.TrimPrefix(roles.Name, "/") == strings.TrimPrefix(f.fixRole, "/"):
+		return fmt.Errorf("--fix-role-name: %q is the role that reads: give the role that makes changes another name, so that reading cannot write", f.fixRole)
+	case roles.ExternalID != "" && (!externalIDForm.MatchString(roles.ExternalID) || len(roles.ExternalID) < 2 || len(roles.ExternalID) > 1224):
+		return fmt.Errorf("--external-id: %q: use 2 to 1224 letters, digits and any of +=,.@:/_-", roles.ExternalID)
+	case roles.HubARN != "" && f.hubAccount != "":
+		return errors.New("--hub-account: --hub-role-arn says already who assumes the roles; give one of them")
+	case f.format != "iam" && roles.HubARN == "" && f.hubAccount == "":
+		return fmt.Errorf("--format %s: it is not known who assumes the roles: give --hub-role-arn, or --hub-account", f.format)
+	case f.format != "iam" && f.account != "":
+		return fmt.Errorf("--account: a template fits every account it is deployed to; leave it out with --format %s", f.format)
+	case f.format == "stackset" && !f.others():
+		return errors.New("--format stackset: it is for the accounts of an organization: give --org, --ou or --accounts")
+	case f.format == "stackset" && f.document != "all":
+		return errors.New("--document: a StackSet has the hub role beside it; leave --document out")
+	}
+	return nil
+}
+
+// place is what ARNs begin with.
+func (f *permissionsFlags) place() (permissions.Place, error) {
+	known := map[string]string{} // partition → the flag that says so
+	if f.options.Roles.HubARN != "" {
+		known[permissions.PartitionOf(f.options.Roles.HubARN)] = "--hub-role-arn"
+	}
+	for _, region := range f.options.Regions {
+		switch {
+		case strings.HasPrefix(region, "cn-"):
+			known["aws-cn"] = "--regions"
+		case strings.HasPrefix(region, "us-gov-"):
+			known["aws-us-gov"] = "--regions"
+		case region != awsapi.AllRegions:
+			known["aws"] = "--regions"
+		}
+	}
+	if f.partition != "" {
+		if err := oneOf("--partition", f.partition, []string{"aws", "aws-cn", "aws-us-gov"}); err != nil {
+			return permissions.Place{}, err
+		}
+		known[f.partition] = "--partition"
+	}
+	if len(known) > 1 {
+		var said []string
+		for _, partition := range slices.Sorted(maps.Keys(known)) {
+			said = append(said, known[partition]+" is in "+partition)
+		}
+		return permissions.Place{}, fmt.Errorf("the partitions differ: %s", strings.Join(said, ", "))
+	}
+	place := permissions.Place{Partition: "aws", Account: permissions.AnyAccount}
+	for partition := range known {
+		place.Partition = partition
+	}
+	if f.account != "" {
+		place.Account = f.account
+	}
+	return place, nil
+}
+
+func (f *permissionsFlags) run(ctx context.Context, flags *pflag.FlagSet, s streams) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	place, err := f.place()
+	if err != nil {
+		return err
+	}
+	kinds, err := f.kinds(flags, s)
+	if err != nil {
+		return err
+	}
+	c, engine, err := f.engineFor(ctx, s)
+	if err != nil {
+		return err
+	}
+	text, err := f.write(f.request(place, c, engine, kinds))
+	if err != nil {
+		return err
+	}
+	to, err := openOutput(f.output, s.out)
+	if err != nil {
+		return err
+	}
+	defer to.Abort()
+	if _, err := to.Write(text); err != nil {
+		return fmt.Errorf("writing %s: %w", f.output, snapshot.Cause(err))
+	}
+	return to.Commit()
+}
+
+// request says what is to be allowed.
+func (f *permissionsFlags) request(place permissions.Place, c *config.Config, engine *evaluate.Engine, kinds []remediate.Kind) permissions.Request {
+	extent := f.extent(engine, kinds)
+	selection, roles := f.options.Selection, f.options.Roles
+	r := permissions.Request{
+		Place: place, ReaderName: roles.Name, FixerName: f.fixRole,
+		Reading: extent.Permissions(collect.ByRole), Fixing: fixing(kinds), Calling: extent.Permissions(collect.ByCaller),
+		Hub: roles.HubARN, HubAccount: f.hubAccount, ExternalID: roles.ExternalID, Organization: c.Organization.ID,
+	}
+	for _, id := range slices.Sorted(slices.Values(selection.Accounts)) {
+		if !slices.Contains(selection.Exclude, id) {
+			r.Accounts = append(r.Accounts, id)
+		}
+	}
+	r.Own = f.readsOwn()
+	return r
+}
+
+// readsOwn reports whether the account of whoever assumes the roles is read, or
+// may be: that is done with that one's own credentials.
+func (f *permissionsFlags) readsOwn() bool {
+	own := f.hubAccount
+	if f.options.Roles.HubARN != "" {
+		own = permissions.AccountOf(f.options.Roles.HubARN)
+	}
+	selection := f.options.Selection
+	switch {
+	case own == "":
+		return true
+	case slices.Contains(selection.Exclude, own):
+		return false
+	case len(selection.Accounts) > 0:
+		return slices.Contains(selection.Accounts, own)
+	}
+	return true
+}
+
+// write writes what is allowed in the format that was asked for.
+func (f *permissionsFlags) write(r permissions.Request) ([]byte, error) {
+	switch f.format {
+	case "cloudformation", "stackset":
+		r.Place = permissions.CloudFormationPlace()
+	case "terraform":
+		r.Place = permissions.TerraformPlace()
+	}
+	answer, err := permissions.Make(r)
+	if err != nil {
+		return nil, err
+	}
+	if f.format == "iam" {
+		return f.writePolicies(answer)
+	}
+	if f.format == "stackset" {
+		return f.writeStackSet(answer), nil
+	}
+	roles, err := f.templated(answer)
+	if err != nil {
+		return nil, err
+	}
+	if f.format == "terraform" {
+		return permissions.Terraform(roles, "Roles for ecraudit in one account. terraform init; terraform apply"), nil
+	}
+	return permissions.CloudFormation(roles, "Roles for ecraudit in one account.\n\n"+
+		"aws cloudformation deploy --stack-name ecraudit --template-file FILE --capabilities CAPABILITY_NAMED_IAM"), nil
+}
+
+func (f *permissionsFlags) writePolicies(answer *permissions.Answer) ([]byte, error) {
+	names, of := answer.Documents()
+	if f.document == "all" {
+		return permissions.AsJSON(names, of), nil
+	}
+	if _, there := of[f.document]; !there {
+		return nil, f.noDocument(names)
+	}
+	return of[f.document].JSON(), nil
+}
+
+// noDocument says why there is no such document.
+func (f *permissionsFlags) noDocument(names []string) error {
+	switch base, trust := strings.CutSuffix(f.document, "-trust"); {
+	case base == string(permissions.Fixer) && len(f.fix) == 0:
+		return fmt.Errorf("--document %s: nothing is to be changed: say with --fix what is", f.document)
+	case base == string(permissions.Hub):
+		return fmt.Errorf("--document %s: there is no hub role: name it with --hub-role-arn", f.document)
+	case trust && (base == string(permissions.Fixer) || base == string(permissions.Reader)):
+		return fmt.Errorf("--document %s: it is not known who assumes the role: give --hub-role-arn, or --hub-account", f.document)
+	}
+	return oneOf("--document", f.document, append([]string{"all"}, names...))
+}
+
+// templated are the roles that a template for one account makes: those that are
+// assumed from elsewhere, or the one that was asked for.
+func (f *permissionsFlags) templated(answer *permissions.Answer) (roles []permissions.Role, err error) {
+	var names []string
+	for _, role := range answer.Roles {
+		if f.document == string(role.Kind) || f.document == "all" && role.Kind != permissions.Hub {
+			roles = append(roles, role)
+		}
+		names = append(names, string(role.Kind))
+	}
+	switch {
+	case len(roles) > 0:
+		return roles, nil
+	case strings.HasSuffix(f.document, "-trust"), f.document == "caller":
+		return nil, fmt.Errorf("--document %s: a template makes whole roles: name one of %s", f.document, strings.Join(names, ", "))
+	}
+	return nil, f.noDocument(names)
+}
+
+// writeStackSet writes the template for an organization, with how it is deployed.
+func (f *permissionsFlags) writeStackSet(answer *permissions.Answer) []byte {
+	selection := f.options.Selection
+	to := permissions.Targets{Units: selection.Units, Only: selection.Accounts, Exclude: selection.Exclude}
+	where := "Deploy it in the management account, or in that of a delegated administrator of StackSets"
+	if hub := f.options.Roles.HubARN; hub != "" {
+		where = "Deploy it in account " + permissions.AccountOf(hub) + ", where it makes the hub role: the management account, or that of a delegated administrator of StackSets"
+	}
+	units := " \\\n  --parameter-overrides OrganizationalUnits=$(aws organizations list-roots --query 'Roots[0].Id' --output text)"
+	if len(to.Units) > 0 {
+		units = ""
+	}
+	return permissions.StackSet(answer.Roles, to, "Roles for ecraudit in the accounts of an organization, those that join later too.\n"+
+		where+"\n(there with CallAs=DELEGATED_ADMIN among --parameter-overrides). Trusted access for StackSets must be on:\n\n"+
+		"aws organizations enable-aws-service-access --service-principal member.org.stacksets.cloudformation.amazonaws.com\n"+
+		"aws cloudformation deploy --stack-name ecraudit --template-file FILE --capabilities CAPABILITY_NAMED_IAM"+units+"\n\n"+
+		"A StackSet makes nothing in the management account: what reads that needs the policy hub, or caller, of --format iam.")
+}

@@ -1,0 +1,417 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/ecraudit/ecraudit/internal/awssim"
+	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/permissions"
+	"github.com/ecraudit/ecraudit/internal/remediate"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+)
+
+const (
+	hubARN      = "arn:aws:iam::" + awssim.DemoManagement + ":role/team/hub"
+	asHub       = " --hub-role-arn " + hubARN + " --external-id 0f3a --rules everything.rego "
+	everyRegion = " --org --regions all "
+)
+
+// granted are documents of ecraudit permissions by name.
+type granted map[string]json.RawMessage
+
+// enforced is the demonstration's organization in which IAM allows what
+// ecraudit permissions says, and nothing else; the caller is a role too. All
+// rules are on, and scopes ask for all that they can.
+type enforced struct {
+	*world
+	documents granted
+}
+
+func newEnforced(t *testing.T, flags string) *enforced {
+	t.Helper()
+	w := demoWorld(t)
+	w.needing("everything.rego", slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds())...)
+	w.write("ecraudit.yaml", strings.Replace(string(demoConfig), "scopes:\n", "scopes:\n  - match: {ous: [workloads], account_tags: {stage: prod}}\n    settings: {immutable: all}\n", 1))
+	for _, account := range []string{awssim.DemoManagement, awssim.DemoProduction} {
+		registry := w.org.Account(account).Registry("us-east-1")
+		registry.SetScanning(awssim.Scanning{ScanType: "ENHANCED", Rules: []awssim.ScanningRule{{ScanFrequency: "CONTINUOUS_SCAN", RepositoryFilters: []awssim.Filter{{Filter: "*"}}}}})
+		image := awssim.BuildImage(awssim.ImageOptions{Seed: account})
+		image.Scan = &awssim.Scan{CompletedAt: w.org.Now()}
+		registry.AddRepository(awssim.Repository{Name: "inspected", Images: []awssim.Image{image, awssim.BuildIndex(image)}})
+	}
+	e := &enforced{world: w}
+	w.decodeJSON("permissions --enhanced-scanning"+flags, &e.documents)
+	e.attach(e.documents)
+	return e
+}
+
+// onlyNeeding turns off every rule but the one that needs everything, which
+// changes nothing of the permissions and saves judging.
+func (e *enforced) onlyNeeding() {
+	e.t.Helper()
+	var off strings.Builder
+	rules, err := evaluate.LoadRules(nil)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	for _, id := range rules.IDs() {
+		fmt.Fprintf(&off, "  %s: off\n", id)
+	}
+	e.write("ecraudit.yaml", "rules:\n"+off.String()+"scopes: [{match: {ous: [workloads], account_tags: {stage: prod}}, settings: {immutable: all}}]\n")
+}
+
+// attach makes roles of documents, and the caller one of them.
+func (e *enforced) attach(documents granted) {
+	e.t.Helper()
+	text := func(name string) string {
+		if documents[name] == nil {
+			e.t.Fatalf("there is no document %s", name)
+		}
+		return string(documents[name])
+	}
+	for _, account := range e.org.Accounts() {
+		account.AddRole(awssim.Role{Name: "ecraudit-reader", Policies: []string{text("reader")}, Trust: text("reader-trust")})
+	}
+	management := e.org.ManagementAccount()
+	if documents["hub"] != nil {
+		management.AddRole(awssim.Role{Name: "team/hub", Policies: []string{text("hub")}, Trust: text("hub-trust")})
+	}
+	management.AddRole(awssim.Role{Name: "auditor", Policies: []string{text("caller")}})
+	for _, setting := range e.server.RoleEnvironment(awssim.DemoManagement, "auditor", "eu-west-1") {
+		name, value, _ := strings.Cut(setting, "=")
+		e.t.Setenv(name, value)
+	}
+}
+
+// without are the documents without an action in one of them.
+func (e *enforced) without(document, action string) granted {
+	e.t.Helper()
+	var policy struct {
+		Version   string
+		Statement []map[string]any
+	}
+	if err := json.Unmarshal(e.documents[document], &policy); err != nil {
+		e.t.Fatal(err)
+	}
+	for i, s := range policy.Statement {
+		actions := slices.DeleteFunc(s["Action"].([]any), func(a any) bool { return a == action })
+		if s["Action"] = actions; len(actions) == 0 {
+			policy.Statement[i] = map[string]any{"Effect": "Allow", "Action": "ecr:ListImages", "Resource": "*"}
+		}
+	}
+	text, err := json.Marshal(policy)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	documents := maps.Clone(e.documents)
+	documents[document] = text
+	return documents
+}
+
+// actionsOf are the actions of a document, sorted.
+func (p granted) actionsOf(t *testing.T, document string) (actions []string) {
+	t.Helper()
+	var policy struct{ Statement []struct{ Action []string } }
+	if err := json.Unmarshal(p[document], &policy); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range policy.Statement {
+		actions = append(actions, s.Action...)
+	}
+	slices.Sort(actions)
+	return actions
+}
+
+// With what ecraudit permissions says an audit of the whole organization reads
+// everything.
+func TestPermissionsAreEnough(t *testing.T) {
+	for name, flags := range map[string]struct{ permissions, audit string }{
+		"with a hub role":    {everyRegion + asHub, everyRegion + asHub},
+		"without a hub role": {everyRegion + "--rules everything.rego --external-id 0f3a --hub-account " + awssim.DemoManagement, everyRegion + "--rules everything.rego --external-id 0f3a"},
+		"of two accounts": {
+			"--rules everything.rego --hub-role-arn " + hubARN + " --accounts " + awssim.DemoPayments + "," + awssim.DemoPlatform,
+			"--rules everything.rego --hub-role-arn " + hubARN + " --accounts " + awssim.DemoPayments + "," + awssim.DemoPlatform,
+		},
+		"of the caller's account": {" --rules everything.rego --regions all --hub-account " + awssim.DemoManagement, "--rules everything.rego --regions all"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnforced(t, " "+flags.permissions)
+			d := e.audit("--role-name ecraudit-reader " + flags.audit)
+			if len(d.Gaps) > 0 || d.Run.OrganizationUnread != "" || !d.Summary.Complete {
+				t.Errorf("%d gaps, of which the first: %+v; unread: %s", len(d.Gaps), d.Gaps[:min(1, len(d.Gaps))], d.Run.OrganizationUnread)
+			}
+		})
+	}
+}
+
+// By organizational units too.
+func TestPermissionsByUnit(t *testing.T) {
+	probe := awssim.Demo()
+	unit := " --ou " + probe.Account(awssim.DemoPlatform).Describe().OU
+	e := newEnforced(t, unit+asHub)
+	if d := e.audit("--role-name ecraudit-reader" + unit + asHub); len(d.Gaps) > 0 || len(d.Findings) == 0 {
+		t.Errorf("gaps: %+v", d.Gaps)
+	}
+	for _, action := range []string{"organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent"} {
+		e.attach(e.without("hub", action))
+		if r := e.run("audit --role-name ecraudit-reader" + unit + asHub); r.code != exitError || !strings.Contains(r.err, "not authorized to perform: "+action) {
+			t.Errorf("without %s: exit code %d: %s", action, r.code, r.err)
+		}
+	}
+}
+
+// Of the reading role no action can be left out, and what is left out is named.
+func TestEachReadingPermission(t *testing.T) {
+	e := newEnforced(t, everyRegion+asHub)
+	e.onlyNeeding()
+	reading := e.documents.actionsOf(t, "reader")
+	if len(reading) < 17 {
+		t.Fatalf("there are only %d", len(reading))
+	}
+	for _, action := range reading {
+		t.Run(action, func(t *testing.T) {
+			e.attach(e.without("reader", action))
+			regions := " --org --regions eu-west-1,us-east-1 "
+			if action == "ec2:DescribeRegions" {
+				regions = everyRegion
+			}
+			d := e.audit("--role-name ecraudit-reader" + regions + asHub)
+			if len(d.Gaps) == 0 {
+				t.Error("it is not needed: there is no gap")
+			}
+			for _, g := range d.Gaps {
+				if g.Permission != action || g.Account == awssim.DemoManagement {
+					t.Errorf("another gap: %+v", g)
+				}
+			}
+		})
+	}
+}
+
+// Nor of the hub role, of which the first part is what it needs as such.
+func TestEachPermissionOfTheHub(t *testing.T) {
+	e := newEnforced(t, everyRegion+asHub)
+	e.onlyNeeding()
+	inOwn := e.documents.actionsOf(t, "reader")
+	audit := "audit --format json --role-name ecraudit-reader --org --regions eu-west-1,us-east-1 " + asHub
+	for _, action := range e.documents.actionsOf(t, "hub") {
+		t.Run(action, func(t *testing.T) {
+			e.attach(e.without("hub", action))
+			switch action {
+			case "organizations:ListAccounts":
+				if r := e.run(audit); r.code != exitError || !strings.Contains(r.err, "not authorized to perform: "+action) {
+					t.Errorf("exit code %d: %s", r.code, r.err)
+				}
+			case "organizations:DescribeOrganization":
+				d := e.decode(e.run(audit))
+				if !strings.Contains(d.Run.OrganizationUnread, "not authorized to perform: "+action) || len(d.Gaps) > 0 {
+					t.Errorf("%q; %+v", d.Run.OrganizationUnread, d.Gaps)
+				}
+			case "ec2:DescribeRegions":
+				e.gapsOnly(e.decode(e.run(strings.Replace(audit, "eu-west-1,us-east-1", "all", 1))), action, awssim.DemoManagement)
+			case "sts:AssumeRole":
+				d := e.decode(e.run(audit))
+				for _, g := range d.Gaps {
+					if g.Operation != action {
+						t.Errorf("another gap: %+v", g)
+					}
+				}
+				if len(d.Gaps) != len(e.org.Accounts())-1 {
+					t.Errorf("%d gaps", len(d.Gaps))
+				}
+			default:
+				account := ""
+				if slices.Contains(inOwn, action) {
+					account = awssim.DemoManagement
+				}
+				e.gapsOnly(e.decode(e.run(audit)), action, account)
+			}
+		})
+	}
+	e.attach(e.without("caller", "sts:AssumeRole"))
+	if r := e.run(audit); r.code != exitError || !strings.Contains(r.err, "--hub-role-arn: assuming "+hubARN) {
+		t.Errorf("without the permission to assume the hub role: exit code %d: %s", r.code, r.err)
+	}
+}
+
+// gapsOnly checks that there are gaps, all for want of one permission, and in
+// one account if it is named.
+func (e *enforced) gapsOnly(d document, action, account string) {
+	e.t.Helper()
+	if len(d.Gaps) == 0 {
+		e.t.Errorf("%s is not needed: there is no gap", action)
+	}
+	for _, g := range d.Gaps {
+		if g.Permission != action || account != "" && g.Account != account {
+			e.t.Errorf("without %s there is another gap: %+v", action, g)
+		}
+	}
+}
+
+// A wrong external id, and none, are told in words that help.
+func TestWrongExternalID(t *testing.T) {
+	e := newEnforced(t, " --org --rules everything.rego --external-id 0f3a --hub-account "+awssim.DemoManagement)
+	for _, id := range []string{"", " --external-id 0f3b"} {
+		d := e.audit("--org --role-name ecraudit-reader --rules everything.rego" + id)
+		if len(d.Gaps) != len(e.org.Accounts())-1 {
+			t.Errorf("%q: %d gaps", id, len(d.Gaps))
+		}
+		for _, g := range d.Gaps {
+			if g.Operation != "sts:AssumeRole" || !strings.Contains(g.Message, "that it trusts the caller") || id != "" && !strings.Contains(g.Message, "--external-id is the one that it demands") {
+				t.Errorf("%q: %+v", id, g)
+			}
+		}
+	}
+}
+
+// The table of calls has what runs that need everything call, and nothing else.
+func TestTableOfCalls(t *testing.T) {
+	e := newEnforced(t, everyRegion+asHub)
+	w := e.world
+	w.as(awssim.DemoManagement, "eu-west-1") // who may everything
+	t.Setenv("AWS_SESSION_TOKEN", "")
+	w.server.ResetCalls()
+	w.run("audit --org --regions all --role-name ecraudit-reader --external-id 0f3a --hub-role-arn " + hubARN + " --rules everything.rego")
+	w.run("audit --hub-role-arn " + hubARN + " --external-id 0f3a --role-name ecraudit-reader --ou " + w.org.Account(awssim.DemoPlatform).Describe().OU)
+	w.server.Faults().Add(awssim.Fault{Kind: awssim.Denied, Operation: "ec2:DescribeRegions"})
+	w.run("audit --hub-role-arn " + hubARN + " --external-id 0f3a --regions all --role-name ecraudit-reader --accounts " + awssim.DemoProduction)
+	called := map[string]bool{}
+	for operation := range w.server.Calls().ByOperation() {
+		called[operation] = true
+	}
+	delete(called, "sts:GetCallerIdentity") // needs no permission
+	listed := map[string]bool{}
+	for _, c := range collect.Calls() {
+		if listed[c.Operation] {
+			t.Errorf("%s stands in the table twice", c.Operation)
+		}
+		listed[c.Operation] = true
+	}
+	if diff := gocmp.Diff(called, listed); diff != "" {
+		t.Errorf("the table of calls (-called +listed):\n%s", diff)
+	}
+}
+
+// A rule that is off takes its permission with it.
+func TestPermissionsFollowTheRules(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	var before, after granted
+	w.decodeJSON("permissions", &before)
+	var off strings.Builder
+	for _, rule := range strings.Split(strings.TrimSpace(w.works("rules").out), "\n")[1:] {
+		if id := strings.Fields(rule)[0]; id != "tag-immutability" {
+			fmt.Fprintf(&off, "  %s: off\n", id)
+		}
+	}
+	w.write("ecraudit.yaml", "rules:\n"+off.String()+"  tag-immutability: on\n")
+	w.decodeJSON("permissions", &after)
+	if got := after.actionsOf(t, "reader"); slices.Contains(got, "ecr:GetRepositoryPolicy") || !slices.Contains(got, "ecr:DescribeRepositories") {
+		t.Errorf("%v", got)
+	}
+	if !slices.Contains(before.actionsOf(t, "reader"), "ecr:GetRepositoryPolicy") {
+		t.Error("it is not there without the configuration either")
+	}
+}
+
+// documentedPolicies are the policies in docs/permissions.md by the title of their
+// block, and the command that writes them.
+var documentedPolicies = map[string]string{
+	"what the reading role may do":    "permissions --regions all --document reader",
+	"who may assume the reading role": "permissions --hub-role-arn arn:aws:iam::111122223333:role/hub --external-id 0f3a --document reader-trust",
+	"what the hub role may do":        "permissions --org --regions all --hub-role-arn arn:aws:iam::111122223333:role/hub --document hub",
+}
+
+// permissionsPage is docs/permissions.md with its tables and policies as they
+// should be.
+func permissionsPage(t *testing.T) string {
+	t.Helper()
+	current, err := os.ReadFile(filepath.Join(root, "docs", "permissions.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := between(t, string(current), "<!-- reading -->\n", "<!-- end of reading -->", readingTable())
+	text = between(t, text, "<!-- fixing -->\n", "<!-- end of fixing -->", fixingTable())
+	for title, command := range documentedPolicies {
+		var out, failure bytes.Buffer
+		if code := run(t.Context(), strings.Fields(command), streams{out: &out, err: &failure}); code != 0 {
+			t.Fatalf("ecraudit %s: %s", command, failure.String())
+		}
+		text = between(t, text, "```json title=\""+title+"\"\n", "```\n", out.String())
+	}
+	return text
+}
+
+// between replaces what stands between two marks.
+func between(t *testing.T, text, begin, end, with string) string {
+	t.Helper()
+	before, rest, ok := strings.Cut(text, begin)
+	_, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("docs/permissions.md lacks %q or %q", begin, end)
+	}
+	return before + begin + with + end + after
+}
+
+func readingTable() string {
+	var b strings.Builder
+	b.WriteString("| Action | On | Of whom | For |\n| --- | --- | --- | --- |\n")
+	for _, c := range collect.Calls() {
+		for _, action := range append([]string{c.Operation}, c.Enhanced...) {
+			var why []string
+			for _, occasion := range c.Occasions {
+				why = append(why, string(occasion))
+			}
+			for _, need := range c.Needs {
+				why = append(why, "`"+string(need)+"`")
+			}
+			if action != c.Operation {
+				why = []string{"enhanced scanning"}
+			}
+			of := map[collect.Party]string{collect.ByRole: "reading role", collect.ByCaller: "caller or hub role"}[c.By]
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", action, permissions.On(action), of, strings.ReplaceAll(strings.Join(why, ", "), "--ou", "`--ou`"))
+		}
+	}
+	return strings.ReplaceAll(b.String(), "--regions all", "`--regions all`")
+}
+
+func fixingTable() string {
+	var b strings.Builder
+	b.WriteString("| Kind | Looks with | Writes with |\n| --- | --- | --- |\n")
+	for _, kind := range remediate.AllKinds() {
+		var looks, writes []string
+		for _, p := range remediate.Permissions(kind) {
+			if p.Writes {
+				writes = append(writes, "`"+p.Action+"`")
+			} else {
+				looks = append(looks, "`"+p.Action+"`")
+			}
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", kind, strings.Join(looks, ", "), strings.Join(writes, ", "))
+	}
+	return b.String()
+}
+
+// What needs a permission has a scope: no action would be written as "*" for want
+// of one.
+func TestEveryActionHasItsScope(t *testing.T) {
+	actions := fixing(remediate.AllKinds())
+	for _, c := range collect.Calls() {
+		actions = append(append(actions, c.Operation), c.Enhanced...)
+	}
+	for _, action := range actions {
+		if permissions.On(action) == "" {
+			t.Errorf("%s has no scope", action)
+		}
+	}
+}

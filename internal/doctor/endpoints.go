@@ -1,0 +1,183 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"github.com/aws/aws-sdk-go-v2/service/organizations"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ecraudit/ecraudit/internal/awsapi"
+)
+
+// endpoint is a service in a region, and how to get any answer of it. The call
+// has no signature: AWS refuses it, which is an answer.
+type endpoint struct {
+	name string
+	call func(context.Context, aws.Config) error
+}
+
+func (e *examination) endpointsOf(region string) []endpoint {
+	all := []endpoint{{"sts " + region, func(ctx context.Context, c aws.Config) error {
+		_, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		return err
+	}}, {"organizations", func(ctx context.Context, c aws.Config) error {
+		_, err := organizations.NewFromConfig(c).DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
+		return err
+	}}}
+	if e.Extent.AllRegions {
+		return append(all, endpoint{"ec2 " + region, func(ctx context.Context, c aws.Config) error {
+			_, err := ec2.NewFromConfig(c).DescribeRegions(ctx, &ec2.DescribeRegionsInput{})
+			return err
+		}})
+	}
+	regions := slices.Compact(slices.Sorted(slices.Values(e.Regions)))
+	if len(regions) == 0 {
+		regions = []string{region}
+	}
+	for _, region := range regions {
+		all = append(all, registryEndpoint(region))
+	}
+	return all
+}
+
+func registryEndpoint(region string) endpoint {
+	return endpoint{"ecr " + region, func(ctx context.Context, c aws.Config) error {
+		_, err := ecr.NewFromConfig(c, func(o *ecr.Options) { o.Region = region }).DescribeRegistry(ctx, &ecr.DescribeRegistryInput{})
+		return err
+	}}
+}
+
+// anonymous is a configuration that signs nothing, so that an answer does not
+// depend on the credentials or the clock.
+func anonymous(c aws.Config) aws.Config {
+	c = c.Copy()
+	c.Credentials = aws.AnonymousCredentials{}
+	return c
+}
+
+// endpoints looks whether services answer, and by the answer of STS what time it
+// is there. It reports whether STS answered.
+func (e *examination) endpoints(ctx context.Context, ambient aws.Config) (reached bool) {
+	all := e.endpointsOf(ambient.Region)
+	answers := make([]error, len(all))
+	var told time.Time
+	var asked, answered time.Time
+	var group errgroup.Group
+	group.SetLimit(accountsAtOnce)
+	for i, one := range all {
+		group.Go(func() error {
+			began := time.Now()
+			_, answers[i] = awsapi.Call(ctx, e.budget.Caller(one.name, nil), one.name, func(ctx context.Context) (struct{}, error) {
+				began = time.Now()
+				return struct{}{}, one.call(ctx, anonymous(ambient))
+			})
+			if i == 0 {
+				asked, answered, told = began, time.Now(), dateOf(answers[i])
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // its functions return no errors
+	for i, one := range all {
+		e.noteEndpoint(ctx, one.name, answers[i])
+	}
+	e.clock(told, asked, answered)
+	return hasAnswered(answers[0])
+}
+
+// hasAnswered reports whether an answer came, be it a refusal.
+func hasAnswered(err error) bool {
+	return err == nil || awsapi.APICode(err) != ""
+}
+
+func (e *examination) noteEndpoint(ctx context.Context, name string, err error) {
+	switch {
+	case hasAnswered(err):
+		e.ok(Endpoints, name, "it answers")
+	case stopped(ctx, err):
+		e.notChecked(Endpoints, name, "%s", interrupted)
+	default:
+		what, next := unreachable(err)
+		e.failed(Endpoints, name, next, "%s: %s", what, awsapi.Reason(err))
+	}
+}
+
+// unreachable says in which layer a connection failed, and what to look at.
+func unreachable(err error) (what, next string) {
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var authority x509.UnknownAuthorityError
+	var operation *net.OpError
+	var response *smithyhttp.ResponseError
+	switch {
+	case errors.As(err, &operation) && operation.Op == "proxyconnect":
+		return "the proxy does not let through", "check HTTPS_PROXY and NO_PROXY"
+	case errors.As(err, &dns):
+		return "the name is not known", "check the name of the region, AWS_ENDPOINT_URL, and the DNS of this machine or VPC"
+	case errors.As(err, &certificate), errors.As(err, &authority):
+		return "the certificate is not trusted", "a proxy may stand in between: AWS_CA_BUNDLE names the certificates to trust"
+	case errors.Is(err, awsapi.ErrCallTimeout):
+		return "no answer in time", "check firewalls, routes and VPC endpoints; --call-timeout waits longer"
+	case errors.As(err, &response) && response.HTTPStatusCode() > 0:
+		return fmt.Sprintf("it answers with status %d", response.HTTPStatusCode()), "check AWS_ENDPOINT_URL and proxies: this is no answer of AWS"
+	}
+	return "no connection", "check firewalls, routes, VPC endpoints, AWS_ENDPOINT_URL and HTTPS_PROXY"
+}
+
+// dateOf is the time that an answer tells, in seconds; zero when it tells none.
+func dateOf(err error) time.Time {
+	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if !ok || response.Response == nil {
+		return time.Time{}
+	}
+	told, err := http.ParseTime(response.Response.Header.Get("Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return told
+}
+
+// maximumSkew is how far the clock may be off until AWS takes no signature.
+const maximumSkew = 5 * time.Minute
+
+// clock compares the time that STS told with that between question and answer.
+func (e *examination) clock(told, asked, answered time.Time) {
+	if told.IsZero() {
+		e.notChecked(Clock, "this machine", "AWS STS told no time")
+		return
+	}
+	var off time.Duration
+	switch {
+	case told.After(answered):
+		off = told.Sub(answered)
+	case told.Before(asked.Truncate(time.Second)): // it is told in whole seconds
+		off = -asked.Truncate(time.Second).Sub(told)
+	}
+	by := strings.TrimPrefix(off.Round(time.Second).String(), "-")
+	which := "behind"
+	if off < 0 {
+		which = "ahead"
+	}
+	switch {
+	case off.Abs() > maximumSkew:
+		e.failed(Clock, "this machine", "set the clock (NTP): AWS takes no signature that is more than 5 minutes off", "it is %s %s", by, which)
+	case off.Abs() > time.Second:
+		e.ok(Clock, "this machine", "it is %s %s, of which AWS takes 5 minutes", by, which)
+	default:
+		e.ok(Clock, "this machine", "it agrees with AWS")
+	}
+}
