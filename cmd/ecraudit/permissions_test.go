@@ -82,6 +82,9 @@ func (e *enforced) attach(documents granted) {
 	}
 	for _, account := range e.org.Accounts() {
 		account.AddRole(awssim.Role{Name: "ecraudit-reader", Policies: []string{text("reader")}, Trust: text("reader-trust")})
+		if documents["fixer"] != nil {
+			account.AddRole(awssim.Role{Name: "ecraudit-fixer", Policies: []string{text("fixer")}, Trust: text("fixer-trust")})
+		}
 	}
 	management := e.org.ManagementAccount()
 	if documents["hub"] != nil {
@@ -259,6 +262,44 @@ func (e *enforced) gapsOnly(d document, action, account string) {
 	}
 }
 
+// What is planned is applied and taken back with exactly the permissions of all
+// kinds as it is by one who may everything. Each kind alone, and each action left
+// out, is tried in package remediate.
+func TestPermissionsOfFixes(t *testing.T) {
+	const who = asHub + " --role-name ecraudit-reader "
+	mended := func(t *testing.T, all bool) (outcome string, code int) {
+		e := newEnforced(t, everyRegion+asHub+" --fix all")
+		if all {
+			for _, account := range e.org.Accounts() {
+				account.AddRole(awssim.Role{Name: "ecraudit-fixer", Trust: string(e.documents["fixer-trust"])})
+			}
+			e.org.ManagementAccount().AddRole(awssim.Role{Name: "team/hub", Trust: string(e.documents["hub-trust"])})
+		}
+		e.works("plan -o plan.json --org --regions eu-west-1,us-east-1" + who)
+		const as = "--fix-role-name ecraudit-fixer --yes --hub-role-arn " + hubARN + " --external-id 0f3a"
+		applied := e.run("apply plan.json --max-changes 1000 " + as)
+		undone := e.run("undo --last " + as)
+		for _, r := range []result{applied, undone} {
+			if r.code == exitError || strings.Contains(r.out+r.err, "denied") {
+				t.Errorf("exit code %d: %s%s", r.code, r.out, r.err)
+			}
+		}
+		if n := e.server.Calls().Writes(); n.Calls < 100 {
+			t.Errorf("only %d calls write", n.Calls)
+		}
+		return string(e.org.Dump()), applied.code
+	}
+	exact, exactCode := mended(t, false)
+	free, freeCode := mended(t, true)
+	withoutRoles := func(dump string) string {
+		_, registries, _ := strings.Cut(dump, `"Registries"`)
+		return registries
+	}
+	if exactCode != freeCode || withoutRoles(exact) != withoutRoles(free) {
+		t.Errorf("exit code %d with exactly the permissions, %d with all: %s", exactCode, freeCode, gocmp.Diff(withoutRoles(free), withoutRoles(exact)))
+	}
+}
+
 // A wrong external id, and none, are told in words that help.
 func TestWrongExternalID(t *testing.T) {
 	e := newEnforced(t, " --org --rules everything.rego --external-id 0f3a --hub-account "+awssim.DemoManagement)
@@ -414,4 +455,117 @@ func TestEveryActionHasItsScope(t *testing.T) {
 			t.Errorf("%s has no scope", action)
 		}
 	}
+}
+
+// examplesOfPermissions are the files in examples/permissions and what writes
+// them. Tests of tools/ciexamples read them as IAM's, CloudFormation's and
+// Terraform's own programs do, and compare the policies in them.
+var examplesOfPermissions = map[string]string{
+	"policies.json":       "--account 222233334444",
+	"cloudformation.yaml": "--format cloudformation",
+	"terraform.tf":        "--format terraform",
+	"stackset.yaml":       "--format stackset",
+	"hub.yaml":            "--format cloudformation --document hub",
+	"hub.tf":              "--format terraform --document hub",
+}
+
+func TestExamplesOfPermissions(t *testing.T) {
+	folder := filepath.Join(root, "examples", "permissions")
+	files, err := os.ReadDir(folder)
+	if err != nil && !*update {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if examplesOfPermissions[file.Name()] == "" {
+			t.Errorf("%s is written by nothing", file.Name())
+		}
+	}
+	w := newWorld(t, awssim.Demo())
+	w.write("ecraudit.yaml", "organization: {id: o-a1b2c3d4e5}\nscopes: [{match: {ous: [workloads], account_tags: {stage: prod}}, settings: {immutable: all}}]\n")
+	for name, flags := range examplesOfPermissions {
+		r := w.works("permissions --org --regions all --fix all,restore,purge --enhanced-scanning --external-id 0f3a --hub-role-arn arn:aws:iam::111122223333:role/team/hub " + flags)
+		path := filepath.Join(folder, name)
+		if *update {
+			if err := os.WriteFile(path, []byte(r.out), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		current, err := os.ReadFile(path)
+		if err != nil || string(current) != r.out {
+			t.Errorf("examples/permissions/%s is not current: go test ./cmd/ecraudit -run TestExamplesOfPermissions -update\n%s", name, gocmp.Diff(string(current), r.out))
+		}
+	}
+}
+
+// What cannot be meant is refused, with the remedy.
+func TestPermissionsThatCannotBeMeant(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	for flags, want := range map[string]string{
+		"--format xml":                                        "--format: \"xml\" is not one of iam, cloudformation",
+		"--fix everything":                                    "--fix: \"everything\" is not one of all, policy",
+		"--account 12":                                        "--account: \"12\" is not an account id",
+		"--hub-account x":                                     "--hub-account: \"x\" is not an account id",
+		"--hub-role-arn hub":                                  "--hub-role-arn: \"hub\" is not a role's ARN",
+		"--external-id a":                                     "--external-id: \"a\": use 2 to 1224",
+		"--role-name arn:aws:iam::1:role/x":                   "--role-name: ",
+		"--fix-role-name a:b":                                 "--fix-role-name: ",
+		"--fix-role-name ecraudit-reader":                     "give the role that makes changes another name",
+		"--org --accounts 111122223333":                       "give one of --org, --ou and --accounts",
+		"--format terraform":                                  "give --hub-role-arn, or --hub-account",
+		"--format stackset --hub-account 111122223333":        "give --org, --ou or --accounts",
+		"--document fixer":                                    "say with --fix what is",
+		"--document hub":                                      "name it with --hub-role-arn",
+		"--document reader-trust":                             "give --hub-role-arn, or --hub-account",
+		"--document raeder":                                   "did you mean \"reader\"?",
+		"--partition gov":                                     "--partition: \"gov\" is not one of",
+		"--regions cn-north-1,eu-west-1":                      "the partitions differ: --regions is in aws, --regions is in aws-cn",
+		"--partition aws-cn --hub-role-arn " + hubARN:         "the partitions differ: --hub-role-arn is in aws, --partition is in aws-cn",
+		"--hub-account 111122223333 --hub-role-arn " + hubARN: "give one of them",
+		"--format terraform --document caller --hub-account 111122223333":      "a template makes whole roles",
+		"--format terraform --account 111122223333 --hub-account 111122223333": "leave it out",
+		"-o no-such-folder/x":             "no-such-folder",
+		"--config no-such-file":           "no-such-file",
+		"--accounts " + manyAccounts(200): "name fewer accounts, or all with --org",
+	} {
+		if r := w.run("permissions " + flags); r.code != exitError || !strings.Contains(r.err, want) || r.out != "" {
+			t.Errorf("%.60s: exit code %d: %s\nwant %s", flags, r.code, r.err, want)
+		}
+	}
+}
+
+func manyAccounts(n int) string {
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("%012d", i+1)
+	}
+	return strings.Join(ids, ",")
+}
+
+// Elsewhere ARNs begin otherwise.
+func TestPermissionsByPartition(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	for flags, want := range map[string]string{
+		"":                                 "arn:aws:ecr:*:*:repository/*",
+		"--regions cn-north-1":             "arn:aws-cn:ecr:*:*:repository/*",
+		"--regions us-gov-west-1":          "arn:aws-us-gov:ecr:*:*:repository/*",
+		"--partition aws-cn --regions all": "arn:aws-cn:ecr:*:*:repository/*",
+		"--hub-role-arn arn:aws-us-gov:iam::111122223333:role/hub --account 222233334444": "arn:aws-us-gov:ecr:*:222233334444:repository/*",
+	} {
+		if r := w.works("permissions " + flags); !strings.Contains(r.out, want) {
+			t.Errorf("%s: no %s in %s", flags, want, r.out)
+		}
+	}
+
+	r := w.runIn("permissions", []string{"ECRAUDIT_FIX=true"})
+	if r.code != 0 || !strings.Contains(r.err, "ECRAUDIT_FIX is left aside") {
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+}
+
+// runIn runs a command line with variables.
+func (w *world) runIn(line string, variables []string) result {
+	w.t.Helper()
+	var out, failure bytes.Buffer
+	code := run(w.t.Context(), strings.Fields(line), streams{out: &out, err: &failure, environ: variables})
+	return result{code, out.String(), failure.String()}
 }

@@ -137,16 +137,6 @@ func (a *LiveAccount) RemoveRole(name string) {
 	a.org.removed.Store(a.RoleARN(name), a.roleID(name))
 }
 
-func (a *LiveAccount) role(name string) (Role, bool) {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	r := a.roles[name]
-	if r == nil {
-		return Role{}, false
-	}
-	return *r, true
-}
-
 func (a *LiveAccount) roleWithPolicies(name string) (Role, rolePolicies, bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()

@@ -16,7 +16,7 @@ type operation string
 
 // The operations that collecting calls.
 const (
-	opAssumeRole                              operation = "sts:AssumeRole"
+	opAssumeRole                              operation = "sts:AssumeRole" //nolint:gosec // it holds no credentials
 	opDescribeOrganization                    operation = "organizations:DescribeOrganization"
 	opListAccounts                            operation = "organizations:ListAccounts"
 	opListAccountsForParent                   operation = "organizations:ListAccountsForParent"

@@ -91,7 +91,7 @@ type examination struct {
 	mostCalls int
 }
 
-// accountsAtOnce is how many accounts are looked at at once. The budget of calls
+// accountsAtOnce bounds the accounts that are open at once. The budget of calls
 // bounds them further.
 const accountsAtOnce = 16
 

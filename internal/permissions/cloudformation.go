@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -157,8 +158,8 @@ func node(v any) *yaml.Node {
 
 func mapping(pairs ...any) *yaml.Node {
 	n := &yaml.Node{Kind: yaml.MappingNode}
-	for i := 0; i < len(pairs); i += 2 {
-		put(n, pairs[i].(string), node(pairs[i+1]))
+	for pair := range slices.Chunk(pairs, 2) {
+		put(n, pair[0].(string), node(pair[1]))
 	}
 	return n
 }

@@ -310,7 +310,7 @@ func (r Request) statements(verb string, actions []string) []Statement {
 		slices.Sort(of)
 		s := allow(verb+group.sid, of, group.resources(r.Place))
 		if group.scope == toPass {
-			s.Condition = Conditions{"StringEquals": {"iam:PassedToService": "ecr.amazonaws.com"}}
+			s.Condition = Conditions{"StringEquals": {"iam:PassedToService": "ecr.amazonaws.com"}} //nolint:gosec // it holds no credentials
 		}
 		if len(of) > 0 {
 			statements = append(statements, s)

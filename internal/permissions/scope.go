@@ -67,10 +67,10 @@ var scopes = func() map[string]scope {
 		"inspector2:ListCoverage":           onInspector, "inspector2:ListFindings": onInspector,
 		"iam:PassRole": toPass,
 	}
-	for _, name := range strings.Fields(repositoryActions) {
+	for name := range strings.FieldsSeq(repositoryActions) {
 		all["ecr:"+name] = onRepositories
 	}
-	for _, name := range strings.Fields(registryActions) {
+	for name := range strings.FieldsSeq(registryActions) {
 		all["ecr:"+name] = onRegistry
 	}
 	return all

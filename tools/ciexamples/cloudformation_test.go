@@ -55,10 +55,15 @@ type template struct {
 
 // checked validates each resource of a template, its functions evaluated.
 func checked(schemas *jsonschema.Compiler, text []byte) error {
-	evaluated, err := intrinsics.ProcessYAML(text, &intrinsics.ProcessorOptions{ParameterOverrides: map[string]any{
+	return checkedWith(schemas, text, map[string]any{
 		"Subnets": []string{"subnet-1", "subnet-2"}, "SecurityGroups": []string{"sg-1"},
 		"ClusterArn": "arn:aws:ecs:eu-west-1:111122223333:cluster/audits", "OrganizationId": "o-a1b2c3d4e5",
-	}})
+	})
+}
+
+// checkedWith is checked for a template with these parameters.
+func checkedWith(schemas *jsonschema.Compiler, text []byte, parameters map[string]any) error {
+	evaluated, err := intrinsics.ProcessYAML(text, &intrinsics.ProcessorOptions{ParameterOverrides: parameters})
 	if err != nil {
 		return err
 	}
