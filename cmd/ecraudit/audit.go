@@ -148,7 +148,7 @@ func verdict(code int, err error) error {
 
 // auditAWS collects and judges at once.
 func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
-	c, rules, err := f.load(ctx, messagesOf(s.err))
+	c, rules, err := f.load(ctx, s)
 	if err != nil {
 		return 0, err
 	}
@@ -160,13 +160,14 @@ func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
 		return f.mend(ctx, c, rules, engine, s)
 	}
 	return f.judge(ctx, engine, s, &f.baselineFlags, func(a *audit.Audit) error {
+		a.SeesAllRegions(f.allRegions())
 		return f.collect(ctx, f.collectOptions(c, engine, s.err), a, s.err)
 	})
 }
 
 // auditSnapshot judges what was collected before.
 func (f *auditFlags) auditSnapshot(ctx context.Context, s streams) (int, error) {
-	c, rules, err := f.load(ctx, messagesOf(s.err))
+	c, rules, err := f.load(ctx, s)
 	if err != nil {
 		return 0, err
 	}
@@ -216,7 +217,7 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 // report tells an audit to a handler, and has the reports appear that are whole.
 func (f *reportFlags) report(ctx context.Context, a *audit.Audit, to destinations, handler report.Handler, interrupted bool, s streams) (code int, err error) {
 	summary := messagesOf(s.err).summary
-	handler = report.Tee(handler, summary)
+	handler = report.Tee(handler, summary, &waiverWarnings{messages: messagesOf(s.err)})
 	options := audit.Options{Version: version, FailOn: f.failOn, AllowIncomplete: f.allowIncomplete}
 	code, err = a.Finish(context.WithoutCancel(ctx), handler, options, interrupted)
 	err = errors.Join(err, to.commit())

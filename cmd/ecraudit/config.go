@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -47,7 +48,8 @@ func newConfigExplain(s streams) *cobra.Command {
 		Use:   "explain REPOSITORY",
 		Short: "Say what holds for a repository, and in which line that stands",
 		Long: `Prints every setting and rule as it holds for a repository, with the file and line
-that it comes from, and which scopes hold and why the others do not.
+that it comes from, which scopes hold and why the others do not, and the waivers
+that are for it.
 
 Nothing is asked of AWS. What scopes ask is taken from a snapshot, from AWS with
 --live, or from --account, --region and --assume; what is not known is said, with
@@ -102,6 +104,7 @@ type explained struct {
 	Region     string   `json:"region"`
 	Files      []string `json:"files"`
 	config.Explanation
+	Waivers []config.HoldingWaiver `json:"waivers"` // that hold, held, or may hold for the repository
 }
 
 func (f *explainFlags) run(ctx context.Context, repository string, s streams) error {
@@ -110,20 +113,16 @@ func (f *explainFlags) run(ctx context.Context, repository string, s streams) er
 	if err != nil {
 		return err
 	}
-	if err := c.ValidateRules(rules.IDs()); err != nil {
+	if err := errors.Join(c.ValidateRules(rules.IDs()), c.CheckWaivers(s.clock(), ruleDefaults(rules))); err != nil {
 		return err
 	}
 	resource, err := f.resource(ctx, repository, m)
 	if err != nil {
 		return err
 	}
-	defaults := make([]config.RuleDefault, len(rules.All))
-	for i, rule := range rules.All {
-		defaults[i] = config.RuleDefault{ID: rule.ID, Enabled: !rule.Optional, Severity: rule.Severity}
-	}
 	e := explained{
 		Repository: resource.Repository, Account: resource.Account, Region: resource.Region, Files: c.Files,
-		Explanation: c.Explain(resource, defaults),
+		Explanation: c.Explain(resource, ruleDefaults(rules)), Waivers: c.WaiversFor(resource, s.clock()),
 	}
 	if f.format == "json" {
 		return writeJSON(s.out, e)
@@ -283,8 +282,27 @@ func (e *explained) show(out io.Writer) error {
 		say("  %-*s  %-3s (%s)  %s (%s)", width, rule.ID, enabled, rule.EnabledAt, rule.Severity, rule.SeverityAt)
 		others(say, width, rule.Depends)
 	}
+	e.showWaivers(say)
 	_, err := io.WriteString(out, b.String())
 	return err
+}
+
+func (e *explained) showWaivers(say func(string, ...any)) {
+	if len(e.Waivers) > 0 {
+		say("")
+		say("WAIVERS")
+	}
+	for _, w := range e.Waivers {
+		verdict := w.Verdict
+		if w.State == "expired" {
+			verdict = "expired"
+		}
+		say("  %-8s %s  %s until %s, %s: %s", verdict, w.At, w.Rules, w.Until, w.Owner, w.Reason)
+		say("           %s", w.Where)
+		if w.Why != "" {
+			say("           %s", w.Why)
+		}
+	}
 }
 
 func others(say func(string, ...any), width int, depends []config.Other) {

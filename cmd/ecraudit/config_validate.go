@@ -31,8 +31,9 @@ func newConfigValidate(s streams) *cobra.Command {
 		Short: "Check a configuration and the files that it extends",
 		Long: `Reports all mistakes of a configuration file, of those that it extends and of the
 ids of rules at once, and warns of what is allowed but hardly meant: scopes that
-later ones override, rules that a scope can never run, and, with --org or
---snapshot, scopes that match no account or no repository.
+later ones override, rules that a scope can never run, waivers that have ended or
+whose rules are off, and, with --org or --snapshot, scopes and waivers that match
+no account or no repository.
 
 Without FILE it is ecraudit.yaml in the working directory.
 
@@ -70,11 +71,11 @@ Exit codes:
 }
 
 func (f *validateFlags) run(ctx context.Context, args []string, s streams) error {
-	c, rules, err := f.review(ctx, args, messagesOf(s.err))
+	c, rules, err := f.review(ctx, args, s)
 	if err != nil {
 		return err
 	}
-	warnings := slices.Concat(c.Overridden(), neverRun(c, rules))
+	warnings := slices.Concat(c.Overridden(), neverRun(c, rules), c.EndedWaivers(s.clock()), idleWaivers(c, rules))
 	found, err := f.against(ctx, c)
 	if err != nil {
 		return err
@@ -85,14 +86,18 @@ func (f *validateFlags) run(ctx context.Context, args []string, s streams) error
 		}
 	}
 	total := len(warnings) + len(found)
-	_, err = fmt.Fprintf(s.out, "%s is valid: %s, %s, %s\n", report.Printable(c.Path),
-		plural(len(c.Files), "file", "files"), plural(len(c.Scopes), "scope", "scopes"), plural(total, "warning", "warnings"))
+	waivers := ""
+	if len(c.Waivers) > 0 {
+		waivers = plural(len(c.Waivers), "waiver", "waivers") + ", "
+	}
+	_, err = fmt.Fprintf(s.out, "%s is valid: %s, %s, %s%s\n", report.Printable(c.Path),
+		plural(len(c.Files), "file", "files"), plural(len(c.Scopes), "scope", "scopes"), waivers, plural(total, "warning", "warnings"))
 	return err
 }
 
 // review reads the configuration, and reports all mistakes of files and ids of
 // rules at once.
-func (f *validateFlags) review(ctx context.Context, args []string, m *messages) (*config.Config, *evaluate.Rules, error) {
+func (f *validateFlags) review(ctx context.Context, args []string, s streams) (*config.Config, *evaluate.Rules, error) {
 	path, found := config.Find(".")
 	if len(args) > 0 {
 		path, found = args[0], true
@@ -109,8 +114,17 @@ func (f *validateFlags) review(ctx context.Context, args []string, m *messages) 
 	if ruleErr != nil {
 		return nil, nil, errors.Join(err, ruleErr)
 	}
-	l.tellDoubts(m)
-	return c, rules, errors.Join(err, c.ValidateRules(rules.IDs()))
+	l.tellDoubts(messagesOf(s.err))
+	return c, rules, errors.Join(err, c.ValidateRules(rules.IDs()), c.CheckWaivers(s.clock(), ruleDefaults(rules)))
+}
+
+// idleWaivers warns of waivers of rules that run nowhere.
+func idleWaivers(c *config.Config, rules *evaluate.Rules) []config.Warning {
+	running := map[string]bool{}
+	for _, rule := range rules.Listed() {
+		running[rule.ID] = c.MayRun(rule.ID, !rule.Optional)
+	}
+	return c.WaiveNothing(func(id string) bool { return running[id] })
 }
 
 // neverRun warns of rules in scopes that hold for nothing that the rules judge.
@@ -128,7 +142,7 @@ func neverRun(c *config.Config, rules *evaluate.Rules) []config.Warning {
 func (f *validateFlags) against(ctx context.Context, c *config.Config) ([]config.Warning, error) {
 	switch {
 	case f.snapshot != "":
-		used := &scopeUse{config: c}
+		used := &scopeUse{config: c, waivers: c.CompileWaivers()}
 		if _, err := readSnapshot(ctx, f.snapshot, nil, used); err != nil {
 			return nil, err
 		}
@@ -141,19 +155,22 @@ func (f *validateFlags) against(ctx context.Context, c *config.Config) ([]config
 	return nil, nil
 }
 
-// scopeUse counts for what scopes may hold.
+// scopeUse notes for what scopes and waivers may hold.
 type scopeUse struct {
 	config       *config.Config
 	organization snapshot.Organization
 	accounts     *config.Accounts
 
-	mu   sync.Mutex
-	used []bool
+	waivers *config.Waivers
+
+	mu     sync.Mutex
+	used   []bool
+	waived []bool // whether each waiver may be for something
 }
 
 func (u *scopeUse) Begin(o snapshot.Organization) error {
 	u.organization, u.accounts = o, config.NewAccounts(o)
-	u.used = make([]bool, len(u.config.Scopes))
+	u.used, u.waived = make([]bool, len(u.config.Scopes)), make([]bool, len(u.config.Waivers))
 	return nil
 }
 
@@ -175,6 +192,9 @@ func (u *scopeUse) note(r config.Resource) {
 	for i, may := range u.config.HoldsIn(r) {
 		u.used[i] = u.used[i] || may
 	}
+	for i, may := range u.waivers.In(r) {
+		u.waived[i] = u.waived[i] || may
+	}
 }
 
 func (u *scopeUse) warnings() []config.Warning {
@@ -184,17 +204,25 @@ func (u *scopeUse) warnings() []config.Warning {
 			warnings = append(warnings, config.Warning{At: u.config.Scopes[i].Place(), Message: "the scope holds for nothing in the snapshot"})
 		}
 	}
+	for i, used := range u.waived {
+		if !used {
+			warnings = append(warnings, config.Warning{At: u.config.Waivers[i].Place(), Message: "the waiver is for nothing in the snapshot"})
+		}
+	}
 	return warnings
 }
 
 func newConfigSchema(s streams) *cobra.Command {
 	var f sourceFlags
+	var waivers bool
 	command := &cobra.Command{
 		Use:   "schema",
 		Short: "Print the JSON Schema of the configuration file, for editors",
-		Long: `Prints the JSON Schema of ecraudit.yaml with the ids of the default rules and of
-those of --rules, so that editors complete and check the file.`,
+		Long: `Prints the JSON Schema of ecraudit.yaml, or with --waivers that of waivers.yaml,
+with the ids of the default rules and of those of --rules, so that editors complete
+and check the file.`,
 		Example: `  ecraudit config schema > ecraudit.schema.json
+  ecraudit config schema --waivers > waivers.schema.json
   ecraudit config schema --rules my-rules/`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -202,14 +230,20 @@ those of --rules, so that editors complete and check the file.`,
 			if err != nil {
 				return err
 			}
-			known := make([]config.KnownRule, len(rules.All))
-			for i, rule := range rules.All {
+			listed := rules.Listed()
+			known := make([]config.KnownRule, len(listed))
+			for i, rule := range listed {
 				known[i] = config.KnownRule{ID: rule.ID, Title: strings.TrimSpace(rule.Title)}
 			}
-			_, err = s.out.Write(config.Schema(known))
+			schema := config.Schema(known)
+			if waivers {
+				schema = config.WaiversSchema(known)
+			}
+			_, err = s.out.Write(schema)
 			return err
 		},
 	}
 	f.add(command.Flags())
+	command.Flags().BoolVar(&waivers, "waivers", false, "the schema of waivers.yaml instead")
 	return command
 }

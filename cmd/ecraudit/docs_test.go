@@ -25,6 +25,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/awssim"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/remediate"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/ecraudit/ecraudit/policies"
@@ -191,7 +192,11 @@ func (w *world) follow(line string) (r result, ours bool) {
 		time.AfterFunc(200*time.Millisecond, cancel)
 	}
 	var out, err bytes.Buffer
-	code := run(ctx, args[1:], streams{in: strings.NewReader("yes\n"), out: &out, err: &err, asks: true, environ: variables})
+	s := streams{in: strings.NewReader("yes\n"), out: &out, err: &err, asks: true, environ: variables}
+	if strings.HasPrefix(args[1], "waive") { // of waivers it counts how far days are away
+		s.now = func() time.Time { return time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC) }
+	}
+	code := run(ctx, args[1:], s)
 	if file != "" {
 		w.write(file, out.String())
 	}
@@ -204,6 +209,9 @@ const (
 	someImage = "team/api:ecraudit-quarantine-20261125-0123456789ab"
 	someAgain = "team/api@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 )
+
+// findingsOf are what examples take for the fingerprints of findings of a rule.
+var findingsOf = map[string]string{"4c1f0b2a": "repository-public", "9e2d71c4": "encryption"}
 
 // prepared does what an example takes for done, and names what there really is.
 func (w *world) prepared(args []string) []string {
@@ -246,7 +254,24 @@ func (w *world) prepared(args []string) []string {
 		args = replaced(args, someImage, parked+":"+images[0].Tags[0])
 		args = replaced(args, someAgain, parked+"@"+images[0].Digest)
 	}
+	if args[1] == "waive" {
+		for from, rule := range findingsOf {
+			args = replaced(args, from, w.fingerprintOf(rule))
+		}
+	}
 	return replaced(args, someRun, run)
+}
+
+// fingerprintOf is that of some finding of a rule.
+func (w *world) fingerprintOf(rule string) string {
+	w.t.Helper()
+	var audit struct{ Findings []finding.Finding }
+	w.decodeJSON("audit --snapshot org.snapshot --format json", &audit)
+	at := slices.IndexFunc(audit.Findings, func(f finding.Finding) bool { return f.Rule == rule })
+	if at < 0 {
+		w.t.Fatalf("there is no finding of %s", rule)
+	}
+	return audit.Findings[at].Fingerprint
 }
 
 // takes reports whether a line reads a file that is not there.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -33,19 +34,29 @@ func (f *ruleFlags) add(flags *pflag.FlagSet) {
 	f.sourceFlags.add(flags)
 }
 
-// load reads the configuration and the rules, and checks them against each other.
-func (f *ruleFlags) load(ctx context.Context, m *messages) (*config.Config, *evaluate.Rules, error) {
-	c, rules, err := f.sourceFlags.load(ctx, f.configPath(), m)
+// load reads the configuration and the rules, and checks them against each other
+// and the day.
+func (f *ruleFlags) load(ctx context.Context, s streams) (*config.Config, *evaluate.Rules, error) {
+	c, rules, err := f.sourceFlags.load(ctx, f.configPath(), messagesOf(s.err))
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := c.ValidateRules(rules.IDs()); err != nil || f.framework == "" {
+	if err := errors.Join(c.ValidateRules(rules.IDs()), c.CheckWaivers(s.clock(), ruleDefaults(rules))); err != nil || f.framework == "" {
 		return c, rules, err
 	}
 	if err := oneOf("--framework", f.framework, rules.Frameworks()); err != nil {
 		return nil, nil, err
 	}
 	return c, rules.OfFramework(f.framework), nil
+}
+
+func ruleDefaults(rules *evaluate.Rules) []config.RuleDefault {
+	listed := rules.Listed()
+	defaults := make([]config.RuleDefault, len(listed))
+	for i, rule := range listed {
+		defaults[i] = config.RuleDefault{ID: rule.ID, Enabled: !rule.Optional, Severity: rule.Severity}
+	}
+	return defaults
 }
 
 // configPath is the file that the configuration comes from, or "" where the
@@ -99,6 +110,9 @@ func (f *targetFlags) addPace(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.progress, "progress", false, "show progress even where standard error is no terminal")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log each slow or retried call to standard error")
 }
+
+// allRegions reports whether all regions are collected that accounts have enabled.
+func (f *targetFlags) allRegions() bool { return slices.Contains(f.options.Regions, awsapi.AllRegions) }
 
 // check refuses numbers that cannot be meant.
 func (f *targetFlags) check() error {

@@ -102,7 +102,7 @@ func fixing(kinds []remediate.Kind) (actions []string) {
 
 // engineFor loads the configuration and the rules, and compiles what is active.
 func (f *extentFlags) engineFor(ctx context.Context, s streams) (*config.Config, *evaluate.Engine, error) {
-	c, rules, err := f.load(ctx, messagesOf(s.err))
+	c, rules, err := f.load(ctx, s)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -187,7 +187,7 @@ func (f *planFlags) run(ctx context.Context, s streams) error {
 
 // plan audits AWS or a snapshot, and plans for what is found.
 func (f *planFlags) plan(ctx context.Context, s streams) (*remediate.Plan, report.Summary, error) {
-	c, rules, err := f.load(ctx, messagesOf(s.err))
+	c, rules, err := f.load(ctx, s)
 	if err != nil {
 		return nil, report.Summary{}, err
 	}

@@ -46,10 +46,10 @@ func (l *library) packs(ctx context.Context) config.Packs {
 }
 
 // config reads the configuration, and what it extends; the defaults where there
-// is none.
+// is none, with the waivers of the working directory.
 func (l *library) config(ctx context.Context, path string) (*config.Config, error) {
 	if path == "" {
-		return config.Default(), nil
+		return config.LoadFolder(".")
 	}
 	return config.LoadWith(path, l.packs(ctx))
 }

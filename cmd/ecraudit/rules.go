@@ -30,7 +30,7 @@ func newRules(s streams) *cobra.Command {
 			if err := oneOf("--format", format, []string{"table", "json"}); err != nil {
 				return err
 			}
-			c, rules, err := f.load(command.Context(), messagesOf(s.err))
+			c, rules, err := f.load(command.Context(), s)
 			if err != nil {
 				return err
 			}
@@ -61,8 +61,9 @@ type listedRule struct {
 
 func listRules(c *config.Config, rules *evaluate.Rules) []listedRule {
 	everywhere := c.For(config.Resource{})
-	listed := make([]listedRule, len(rules.All))
-	for i, rule := range rules.All {
+	all := rules.Listed()
+	listed := make([]listedRule, len(all))
+	for i, rule := range all {
 		listed[i] = listedRule{rule.Rule, c.MayRun(rule.ID, !rule.Optional)}
 		listed[i].Severity = everywhere.Severity(rule.ID, rule.Severity)
 	}

@@ -57,7 +57,7 @@ Exit codes:
 func runSnapshot(ctx context.Context, f *snapshotFlags, s streams) error {
 	summary := messagesOf(s.err).summary
 	summary.beginReading()
-	c, rules, err := f.load(ctx, messagesOf(s.err))
+	c, rules, err := f.load(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func runSnapshot(ctx context.Context, f *snapshotFlags, s streams) error {
 	}
 	defer out.Abort()
 	needs := slices.Sorted(maps.Keys(engine.Needs()))
-	writer, err := snapshot.NewWriter(snapshot.Header{Tool: version, Clock: clock, Needs: needs})
+	writer, err := snapshot.NewWriter(snapshot.Header{Tool: version, Clock: clock, Needs: needs, AllRegions: f.allRegions()})
 	if err != nil {
 		return err
 	}

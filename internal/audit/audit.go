@@ -60,6 +60,8 @@ type Audit struct {
 	stopped  atomic.Bool               // something was not judged because the run was stopped
 	baseline *baseline                 // what findings are compared with; nil without one
 
+	allRegions bool // all regions were to be read that accounts have enabled
+
 	mu           sync.Mutex
 	organization snapshot.Organization
 	targets      []snapshot.TargetResult
@@ -272,6 +274,7 @@ func (a *Audit) Finish(ctx context.Context, handler report.Handler, o Options, i
 	run := a.describe(o, interrupted)
 	summary := a.summarize(o, run)
 	summary.Changes = a.baseline.changes(run, a.targets)
+	summary.Waivers = a.waivers(run)
 	if err := handler.Begin(run); err != nil {
 		return 0, err
 	}

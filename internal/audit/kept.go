@@ -26,7 +26,7 @@ func appendKept(dst []byte, f *finding.Finding) []byte {
 	dst = appendText(dst, f.Fix)
 	if w := f.Waiver; w != nil {
 		dst[begin+lengthSize+1] = 1
-		for _, text := range [...]string{string(w.Verdict), w.Reason, w.Owner, w.Ticket, w.Until} {
+		for _, text := range [...]string{string(w.Verdict), w.Reason, w.Owner, w.Ticket, w.Until, w.Source} {
 			dst = appendText(dst, text)
 		}
 	}
@@ -80,7 +80,7 @@ func readKept(record []byte) (finding.Finding, error) {
 		f.Fix = []byte(fix)
 	}
 	if record[1] == 1 {
-		f.Waiver = &finding.Waiver{Verdict: finding.Status(r.next()), Reason: r.next(), Owner: r.next(), Ticket: r.next(), Until: r.next()}
+		f.Waiver = &finding.Waiver{Verdict: finding.Status(r.next()), Reason: r.next(), Owner: r.next(), Ticket: r.next(), Until: r.next(), Source: r.next()}
 	}
 	if r.broken || f.Severity > finding.Critical {
 		return finding.Finding{}, errKept

@@ -16,6 +16,7 @@ func (a *Audit) Snapshot(ctx context.Context, file *snapshot.Reader) error {
 	if err := a.Begin(file.Header.Organization); err != nil {
 		return err
 	}
+	a.allRegions = file.Header.AllRegions
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.GOMAXPROCS(0))
 	readErr := file.Read(groupCtx, &parallel{Audit: a, group: group, ctx: groupCtx})

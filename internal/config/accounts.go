@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -33,6 +34,20 @@ func listed(o snapshot.Organization) bool {
 		}
 	}
 	return false
+}
+
+// Everyone are the ids of the accounts of an organization in which there can be
+// registries, or nil where AWS did not list them.
+func Everyone(o snapshot.Organization) (ids []string) {
+	if !listed(o) {
+		return nil
+	}
+	for i := range o.Accounts {
+		if o.Accounts[i].State == "ACTIVE" {
+			ids = append(ids, o.Accounts[i].ID)
+		}
+	}
+	return ids
 }
 
 // ownerOutside is what is known of an account that is not listed.
@@ -122,20 +137,32 @@ func (a *Accounts) Repository(r *snapshot.Repository) Resource {
 	return of
 }
 
-// Needs are what must be collected so that it is known which scopes hold.
+// Needs are what must be collected so that it is known which scopes and waivers
+// hold.
 func (c *Config) Needs() []snapshot.Need {
 	var needs []snapshot.Need
 	add := func(n snapshot.Need, asked func(*Match) bool) {
-		for i := range c.Scopes {
-			if asked(&c.Scopes[i].Match) {
-				needs = append(needs, n)
-				return
-			}
+		if slices.ContainsFunc(c.matches(), asked) {
+			needs = append(needs, n)
 		}
 	}
 	add(snapshot.NeedTags, func(m *Match) bool { return len(m.Tags) > 0 })
+	if c.Waiving.Tags && !slices.Contains(needs, snapshot.NeedTags) {
+		needs = append(needs, snapshot.NeedTags)
+	}
 	add(snapshot.NeedAccounts, func(m *Match) bool { return len(m.AccountNames) > 0 || len(m.Units) > 0 })
 	add(snapshot.NeedUnitNames, (*Match).namesUnits)
 	add(snapshot.NeedAccountTags, func(m *Match) bool { return len(m.AccountTags) > 0 })
 	return needs
+}
+
+// matches are those of scopes and waivers.
+func (c *Config) matches() (all []*Match) {
+	for i := range c.Scopes {
+		all = append(all, &c.Scopes[i].Match)
+	}
+	for i := range c.Waivers {
+		all = append(all, &c.Waivers[i].Match)
+	}
+	return all
 }

@@ -43,6 +43,12 @@ type Config struct {
 	// Settings hold where no scope says otherwise.
 	Settings Settings
 	Scopes   []Scope
+	// Waivers are those of all files, in their order.
+	Waivers []Waiver
+	// WaiverFiles are the files that waivers were read from, in their order, a
+	// configuration file among them only where it has some.
+	WaiverFiles []WaiverFile
+	Waiving     Waiving
 	// Path is where the configuration came from; empty for [Default].
 	Path string
 
@@ -246,6 +252,7 @@ func Default() *Config {
 			Fixes:            fixActions(),
 		},
 		Scopes:  []Scope{},
+		Waiving: Waiving{MaxDays: 365},
 		Files:   []string{},
 		origins: newOrigins(Place{}),
 	}

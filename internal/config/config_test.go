@@ -243,6 +243,7 @@ func TestEveryKey(t *testing.T) {
 			Named:    []string{"lifecycle.max_days", "reader_accounts"},
 			Rules:    map[string]RuleSetting{"tag-convention": {Severity: &critical}},
 		}},
+		Waiving: Waiving{MaxDays: 365},
 	}
 	equal(t, parse(t, everything), want)
 }

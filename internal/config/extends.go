@@ -26,10 +26,11 @@ type loader struct {
 	errs     []*Error
 	met      map[string]Place // files by identity → where they are extended
 	open     []string         // identities of the files that extend what is being read
+	waivers  map[string]bool  // identities of the files of waivers that were read
 }
 
 func newLoader(path string, packs Packs, read func(string) ([]byte, error), identity func(string) string) *loader {
-	l := &loader{read: read, packs: packs, identity: identity, c: Default(), met: map[string]Place{}}
+	l := &loader{read: read, packs: packs, identity: identity, c: Default(), met: map[string]Place{}, waivers: map[string]bool{}}
 	l.c.Path = path
 	return l
 }
@@ -70,17 +71,30 @@ func (l *loader) file(path string, text []byte) {
 		return
 	}
 	if root != nil {
-		r := &reader{path: path}
-		if r.isRoot(root) {
-			l.trust(r, root)
-			for _, e := range r.extends(root) {
-				l.extend(r, e)
-			}
-			r.config(root, l.c)
-		}
-		l.errs = append(l.errs, inOrder(r.errs)...)
+		l.root(path, text, root)
 	}
 	l.c.Files = append(l.c.Files, path)
+	l.waiversBeside(path)
+}
+
+// root reads the root of a file over what it extends.
+func (l *loader) root(path string, text []byte, root *yaml.Node) {
+	r := &reader{path: path}
+	if r.isRoot(root) {
+		l.trust(r, root)
+		for _, e := range r.named(root, "extends") {
+			l.extend(r, e)
+		}
+		before := len(l.c.Waivers)
+		r.config(root, l.c)
+		if len(l.c.Waivers) > before {
+			l.noteWaivers(path, text, before)
+		}
+		for _, e := range r.named(root, "waiver_files") {
+			l.waiverFile(r, e)
+		}
+	}
+	l.errs = append(l.errs, inOrder(r.errs)...)
 }
 
 func asMistake(path string, err error) *Error {
@@ -161,13 +175,13 @@ func (l *loader) readExtended(path string) ([]byte, error) {
 	return l.packs.ReadFile(path)
 }
 
-// extends reads which files a file extends.
-func (r *reader) extends(root *yaml.Node) (all []extension) {
+// named reads which files a file names below a key.
+func (r *reader) named(root *yaml.Node, key string) (all []extension) {
 	// Whatever else is wrong with the root is said when all of it is read.
 	look := &reader{path: r.path}
 	entries, _ := look.mapping("", root, "keys")
 	for _, e := range entries {
-		if e.key != "extends" || isNull(r.resolve(e.value)) {
+		if e.key != key || isNull(r.resolve(e.value)) {
 			continue
 		}
 		add := func(r *reader, at string, n *yaml.Node) (string, bool) {
@@ -193,7 +207,11 @@ func (r *reader) extended(at string, n *yaml.Node) (string, bool) {
 	case !ok:
 		return "", false
 	case text == "":
-		r.fail(at, r.resolve(n), "empty: write the path of a configuration file")
+		what := "configuration file"
+		if strings.HasPrefix(at, "waiver_files") {
+			what = "file of waivers"
+		}
+		r.fail(at, r.resolve(n), "empty: write the path of a %s", what)
 		return "", false
 	case strings.Contains(text, "://") && !reference.IsArtifact(text):
 		r.fail(at, r.resolve(n), "%s is no file: fetch it first, and name the file", quote(text))

@@ -36,6 +36,9 @@ func (r *reader) config(root *yaml.Node, c *Config) {
 		{"rule_paths", func(at string, n *yaml.Node) { c.addRulePaths(r, at, n) }},
 		{"rule_keys", func(string, *yaml.Node) {}}, // were read before
 		{"scopes", func(at string, n *yaml.Node) { scopes = r.scopes(at, n) }},
+		{"waiving", func(at string, n *yaml.Node) { r.waiving(at, n, &c.Waiving) }},
+		{"waiver_files", func(string, *yaml.Node) {}}, // are read after it
+		{"waivers", func(at string, n *yaml.Node) { c.Waivers = append(c.Waivers, r.waivers(at, n)...) }},
 	}
 	r.section("", root, append(fields, r.settingFields(&top)...), func(key string) string {
 		if key == "settings" {
@@ -231,10 +234,17 @@ func (r *reader) match(at string, n *yaml.Node) Match {
 	var m Match
 	mistakes := len(r.errs)
 	r.section(at, n, r.matchFields(&m), nil)
-	if len(r.errs) == mistakes && !m.CreatedBefore.IsZero() && !m.CreatedAfter.Before(m.CreatedBefore) {
-		r.fail(at, r.resolve(n), "matches nothing: created_after is not before created_before: exchange the two, or remove one")
+	if len(r.errs) == mistakes {
+		r.checkAge(at, n, &m)
 	}
 	return m
+}
+
+// checkAge refuses limits between which nothing can lie.
+func (r *reader) checkAge(at string, n *yaml.Node, m *Match) {
+	if !m.CreatedBefore.IsZero() && !m.CreatedAfter.Before(m.CreatedBefore) {
+		r.fail(at, r.resolve(n), "matches nothing: created_after is not before created_before: exchange the two, or remove one")
+	}
 }
 
 func (r *reader) matchFields(m *Match) []field {

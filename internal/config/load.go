@@ -47,7 +47,11 @@ func (e *Error) Error() string {
 // or else ecraudit.yml. A file that is there but cannot be read is found too,
 // so that [Load] says why instead of auditing without it.
 func Find(dir string) (path string, ok bool) {
-	for _, name := range []string{"ecraudit.yaml", "ecraudit.yml"} {
+	return find(dir, []string{"ecraudit.yaml", "ecraudit.yml"})
+}
+
+func find(dir string, names []string) (path string, ok bool) {
+	for _, name := range names {
 		path := filepath.Join(dir, name)
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			return path, true

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-const allKeys = "extends, organization, rules, rule_paths, rule_keys, scopes, trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices, fixes"
+const allKeys = "extends, organization, rules, rule_paths, rule_keys, scopes, waiving, waiver_files, waivers, trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices, fixes"
 
 // mistakes are files that must be refused, with all that is said of them. The
 // path before each line and column is left out.

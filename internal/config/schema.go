@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -13,6 +14,9 @@ import (
 
 // SchemaID names the schema of the configuration file and its version.
 const SchemaID = "ecraudit.config/v1"
+
+// WaiversSchemaID names the schema of a file of waivers and its version.
+const WaiversSchemaID = "ecraudit.waivers/v1"
 
 // node is a part of a JSON Schema.
 type node = map[string]any
@@ -40,6 +44,7 @@ func Schema(rules []KnownRule) []byte {
 			"settings": section(settings),
 			"match":    with(section(matchSchema()), node{"type": "object", "minProperties": 1}),
 			"scope":    scopeSchema(),
+			"waiver":   waiverSchema(rules),
 		},
 	}, "", "  ")
 	if err != nil {
@@ -47,6 +52,66 @@ func Schema(rules []KnownRule) []byte {
 	}
 	return append(text, '\n')
 }
+
+// WaiversSchema returns the JSON Schema of a file of waivers, as [Schema] does
+// that of the configuration file.
+func WaiversSchema(rules []KnownRule) []byte {
+	text, err := json.MarshalIndent(node{
+		"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": WaiversSchemaID, "title": WaiversName,
+		"type": []string{"object", "null"}, "additionalProperties": false, "properties": node{"waivers": waiversSchema()},
+		"$defs": node{"waiver": waiverSchema(rules)},
+	}, "", "  ")
+	if err != nil {
+		panic(fmt.Sprintf("the schema of waivers: %v", err)) // basic types only
+	}
+	return append(text, '\n')
+}
+
+func waiversSchema() node {
+	return node{"type": []string{"array", "null"}, "items": node{"$ref": "#/$defs/waiver"}, "description": "Findings that are excused, each until a day."}
+}
+
+func waiverSchema(rules []KnownRule) node {
+	id := text(".")
+	if known := waivable(rules); len(known) > 0 {
+		id = anyOf(enum(known), text("."))
+	}
+	match := matchSchema()
+	for key, value := range match {
+		match[key] = with(value.(node), node{"description": describedKeys()["waivers.match"].Meaning})
+	}
+	match["digests"], match["image_tags"] = globs(text(digestGlob.String())), globs(text(imageTagGlob.String()))
+	fields := node{
+		"rule": anyOf(id, with(list(id), node{"minItems": 1})), "match": with(section(match), node{"type": "object", "minProperties": 1}),
+		"fingerprint": text(fingerprint.String()), "reason": text("."), "owner": text("."), "ticket": text("."), "until": day(),
+		"approved_by": text("."), "approved_on": day(),
+	}
+	described := describedKeys()
+	for key, value := range fields {
+		fields[key] = with(value.(node), node{"description": described["waivers."+key].Meaning})
+	}
+	for _, key := range []string{"digests", "image_tags"} {
+		match[key] = with(match[key].(node), node{"description": described["waivers.match."+key].Meaning})
+	}
+	return node{
+		"type": "object", "additionalProperties": false, "required": []string{"rule", "reason", "owner", "until"},
+		"anyOf":             []any{node{"required": []string{"match"}}, node{"required": []string{"fingerprint"}}},
+		"dependentRequired": node{"approved_by": []string{"approved_on"}, "approved_on": []string{"approved_by"}},
+		"properties":        fields,
+	}
+}
+
+// waivable are the ids of the rules that can be waived.
+func waivable(rules []KnownRule) (ids []string) {
+	for _, rule := range rules {
+		if !slices.Contains(engineRules, rule.ID) {
+			ids = append(ids, rule.ID)
+		}
+	}
+	return ids
+}
+
+func day() node { return node{"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"} }
 
 func rootSchema() node {
 	described := describedKeys()
@@ -58,6 +123,12 @@ func rootSchema() node {
 		"rule_paths":   with(anyOf(list(text("")), node{"type": "null"}), describe("rule_paths")),
 		"rule_keys":    with(anyOf(list(text("")), node{"type": "null"}), describe("rule_keys")),
 		"scopes":       node{"type": []string{"array", "null"}, "items": node{"$ref": "#/$defs/scope"}, "description": "Changes of settings and rules for a part of the organization. Later ones win."},
+		"waiving": section(node{
+			"max_days": with(number(), describe("waiving.max_days")), "approval": with(enum(append(finding.SeverityNames(), "none")), describe("waiving.approval")),
+			"tags": with(boolean(), describe("waiving.tags")),
+		}),
+		"waiver_files": with(anyOf(text(""), list(text("")), node{"type": "null"}), describe("waiver_files")),
+		"waivers":      waiversSchema(),
 	}
 }
 

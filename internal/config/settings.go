@@ -47,6 +47,21 @@ func Reference() []Key {
 		Key{Name: "scopes.match.created_before", Type: "date or time", Default: "any", Meaning: "The day or the moment before which a repository must have been created for the scope to hold."},
 		Key{Name: "scopes.settings", Type: "settings", Default: "{}", Meaning: "The settings that the scope replaces."},
 		Key{Name: "scopes.rules", Type: "as rules", Default: "{}", Meaning: "Rules that the scope turns on or off, and their severities there."},
+		Key{Name: "waiving.max_days", Type: "number of days", Default: "365", Meaning: "How many days from today a waiver may hold at most. 0 accepts any day."},
+		Key{Name: "waiving.approval", Type: "severity or none", Default: "none", Meaning: "The severity from which on findings are only excused by a waiver with `approved_by` and `approved_on`."},
+		Key{Name: "waiving.tags", Type: "true or false", Default: "false", Meaning: "Whether repositories can be excused by their resource tags `ecraudit:waive/<rule>`, which [waivers](waivers.md#repository-tags) describes. Reading tags takes `ecr:ListTagsForResource`."},
+		Key{Name: "waiver_files", Type: "path or list of paths", Default: "[]", Meaning: "Files of waivers, relative to the folder of this one. A `waivers.yaml` beside it is read in any case."},
+		Key{Name: "waivers.rule", Type: "rule id or list of rule ids", Default: "none", Meaning: "The rules whose findings the waiver excuses. Needed."},
+		Key{Name: "waivers.match", Type: "as scopes.match, and more", Default: "none", Meaning: "Where the waiver holds: the criteria of scopes, and those below. Needed unless there is a `fingerprint`."},
+		Key{Name: "waivers.match.digests", Type: "glob or list of globs", Default: "any", Meaning: "Digests of the images whose findings are excused, such as `sha256:0123*`."},
+		Key{Name: "waivers.match.image_tags", Type: "glob or list of globs", Default: "any", Meaning: "Tags of the images whose findings are excused: that which the finding names, or any of its image where it names none."},
+		Key{Name: "waivers.fingerprint", Type: "32 hexadecimal digits", Default: "any", Meaning: "The only finding that is excused, by its [fingerprint](reports.md#fingerprints)."},
+		Key{Name: "waivers.reason", Type: "text", Default: "none", Meaning: "Why it may be as it is. Needed."},
+		Key{Name: "waivers.owner", Type: "text", Default: "none", Meaning: "Who answers for it. Needed."},
+		Key{Name: "waivers.until", Type: "date", Default: "none", Meaning: "The last day on which the waiver holds, in UTC. Needed."},
+		Key{Name: "waivers.ticket", Type: "text", Default: "none", Meaning: "Where it is discussed."},
+		Key{Name: "waivers.approved_by", Type: "text", Default: "none", Meaning: "Who approved it; see `waiving.approval`."},
+		Key{Name: "waivers.approved_on", Type: "date", Default: "none", Meaning: "When it was approved."},
 	)
 }
 

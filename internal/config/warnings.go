@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
@@ -124,7 +125,7 @@ func coversGlob(wide, glob string) bool {
 	return wide == glob || !strings.Contains(wide, "?") && matchGlob(wide, glob)
 }
 
-// Unmatched are the criteria of scopes that hold for no account of an
+// Unmatched are the criteria of scopes and waivers that hold for no account of an
 // organization, as far as it was read.
 func (c *Config) Unmatched(o snapshot.Organization) []Warning {
 	if !listed(o) {
@@ -132,14 +133,44 @@ func (c *Config) Unmatched(o snapshot.Organization) []Warning {
 	}
 	accounts := NewAccounts(o)
 	var warnings []Warning
-	for i := range c.Scopes {
+	for i, match := range c.matches() {
 		for _, criterion := range []Criterion{ByAccount, ByAccountName, ByUnit, ByAccountTag} {
-			match := &c.Scopes[i].Match
 			for _, part := range match.parts(criterion) {
 				if accounts.none(part) {
-					warnings = append(warnings, Warning{c.Scopes[i].at, fmt.Sprintf("match.%s: no account of the organization has %s", criterion, quote(part.describe(criterion)))})
+					warnings = append(warnings, Warning{c.placeOfMatch(i), fmt.Sprintf("match.%s: no account of the organization has %s", criterion, quote(part.describe(criterion)))})
 				}
 			}
+		}
+	}
+	return warnings
+}
+
+// placeOfMatch is where the scope or waiver of a match begins.
+func (c *Config) placeOfMatch(i int) Place {
+	if i < len(c.Scopes) {
+		return c.Scopes[i].at
+	}
+	return c.Waivers[i-len(c.Scopes)].at
+}
+
+// EndedWaivers are the waivers that do not hold any more on the day of a moment.
+func (c *Config) EndedWaivers(at time.Time) []Warning {
+	var warnings []Warning
+	for i := range c.Waivers {
+		if w := &c.Waivers[i]; w.Expired(at) {
+			warnings = append(warnings, Warning{w.at, fmt.Sprintf("the waiver ended on %s and excuses nothing any more: remove it, or set until to a day to come", Day(w.Until))})
+		}
+	}
+	return warnings
+}
+
+// WaiveNothing are the waivers of rules that are off everywhere. running reports
+// whether a rule runs somewhere.
+func (c *Config) WaiveNothing(running func(id string) bool) []Warning {
+	var warnings []Warning
+	for i := range c.Waivers {
+		if w := &c.Waivers[i]; !slices.ContainsFunc(w.Rules, running) {
+			warnings = append(warnings, Warning{w.at, "the waiver has nothing to excuse: " + strings.Join(w.Rules, ", ") + " is off everywhere"})
 		}
 	}
 	return warnings

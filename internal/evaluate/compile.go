@@ -55,6 +55,9 @@ func (r *Rules) compile(active []*Rule) (*ast.Compiler, error) {
 		modules[library.Package.Location.File] = library
 	}
 	for _, rule := range active {
+		if rule.engine {
+			continue
+		}
 		modules[rule.filename] = rule.module
 	}
 	if compiler.Compile(modules); compiler.Failed() {

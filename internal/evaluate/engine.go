@@ -80,6 +80,7 @@ type Engine struct {
 	timings    atomic.Int64           // how often rules were timed one by one
 	doubted    atomic.Pointer[string] // why it is not known which settings hold somewhere
 	table      table
+	waiving    *waiving // nil where there is no waiver
 
 	readsRepositories bool // some rule of scope organization may look at every repository
 }
@@ -93,8 +94,12 @@ func New(rules *Rules, c *config.Config, o Options) (*Engine, error) {
 		o.MemoryLimit = memoryLimit()
 	}
 	e := &Engine{options: o, conducts: map[string]*conduct{}, solitude: make(chan struct{}, 1), config: c, digest: rules.digest, chosenBy: rules.Framework, needs: snapshot.Needs{}, now: number(o.Clock.UnixNano())}
-	for _, rule := range rules.All {
-		if c.MayRun(rule.ID, !rule.Optional) {
+	waives := len(c.Waivers) > 0 || c.Waiving.Tags
+	if waives {
+		e.waiving = newWaiving(c, rules, o.Clock)
+	}
+	for _, rule := range rules.Listed() {
+		if c.MayRun(rule.ID, !rule.Optional) && (waives || !rule.engine) {
 			e.rules = append(e.rules, rule)
 			e.conducts[rule.ID] = &conduct{}
 		}
@@ -175,22 +180,22 @@ func (e *Engine) ReleaseTag(r *snapshot.Repository) func(string) bool {
 // Registry judges a registry. The error is that ctx ended.
 func (e *Engine) Registry(ctx context.Context, r *snapshot.Registry) ([]finding.Finding, error) {
 	e.table.addRegistry(e, r)
-	return e.registry(ctx, r)
+	return e.registry(ctx, r, false)
 }
 
 // ImagineRegistry judges a registry as it would be.
 func (e *Engine) ImagineRegistry(ctx context.Context, r *snapshot.Registry) ([]finding.Finding, error) {
 	defer e.registries.Delete(r)
-	return e.registry(ctx, r)
+	return e.registry(ctx, r, true)
 }
 
-func (e *Engine) registry(ctx context.Context, r *snapshot.Registry) ([]finding.Finding, error) {
+func (e *Engine) registry(ctx context.Context, r *snapshot.Registry, imagined bool) ([]finding.Finding, error) {
 	resource := e.accounts.Target(r.Target)
 	settings, undecided := e.config.Decide(resource)
 	j := &judgement{engine: e, target: r.Target, settings: settings, gap: r.Gap}
 	if undecided != "" {
 		j.undecided(undecided, resource, finding.ScopeRegistry)
-		return j.finish(), nil
+		return j.waive(j.finish(), resource, !imagined), nil
 	}
 	base, err := j.base(e.registryValue(r))
 	if err != nil {
@@ -199,7 +204,7 @@ func (e *Engine) registry(ctx context.Context, r *snapshot.Registry) ([]finding.
 	if err := j.run(ctx, e.rulesOf(finding.ScopeRegistry), base); err != nil {
 		return nil, err
 	}
-	return j.finish(), nil
+	return j.waive(j.finish(), resource, !imagined), nil
 }
 
 // Repository judges a repository and its images. The error is that ctx ended.
@@ -230,7 +235,7 @@ func (e *Engine) judge(ctx context.Context, v *view, imagined bool) ([]finding.F
 	}
 	if v.undecided != "" {
 		j.undecided(v.undecided, v.resource, finding.ScopeRepository, finding.ScopeImage)
-		return j.finish(), nil
+		return j.waive(j.finish(), v.resource, !imagined), nil
 	}
 	base, err := j.base(e.registryValue(reg))
 	if err != nil {
@@ -243,7 +248,7 @@ func (e *Engine) judge(ctx context.Context, v *view, imagined bool) ([]finding.F
 	if err := j.runImages(ctx, base, v); err != nil {
 		return nil, err
 	}
-	return j.finish(), nil
+	return j.waive(j.finish(), v.resource, !imagined), nil
 }
 
 // runImages judges the images page by page.
@@ -273,7 +278,7 @@ func (j *judgement) runImages(ctx context.Context, base object, v *view) error {
 
 // rulesOf are the rules of a scope.
 func (e *Engine) rulesOf(scope finding.Scope) []*Rule {
-	return slices.DeleteFunc(slices.Clone(e.rules), func(r *Rule) bool { return r.Scope != scope })
+	return slices.DeleteFunc(slices.Clone(e.rules), func(r *Rule) bool { return r.Scope != scope || r.engine })
 }
 
 // imageRules yields the image rules by the images that they are about.

@@ -213,7 +213,7 @@ func cannotTell(gap *snapshot.Gap) string {
 func (j *judgement) undecided(why string, resource config.Resource, scopes ...finding.Scope) {
 	j.engine.doubted.CompareAndSwap(nil, &why)
 	for _, rule := range j.engine.rules {
-		if slices.Contains(scopes, rule.Scope) && j.engine.config.MayRunFor(resource, rule.ID, !rule.Optional) {
+		if slices.Contains(scopes, rule.Scope) && !rule.engine && j.engine.config.MayRunFor(resource, rule.ID, !rule.Optional) {
 			j.add(rule, finding.Unknown, answer{Message: why})
 		}
 	}

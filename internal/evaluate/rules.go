@@ -1,6 +1,7 @@
 package evaluate
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -34,6 +35,7 @@ type Rule struct {
 	deny     bool   // it defines deny, or unknown, or both
 	unknown  bool
 	builtin  bool // part of ecraudit, so type-checked by its tests
+	engine   bool // judged by the engine itself: it has no module
 	filename string
 }
 
@@ -51,6 +53,7 @@ type Rules struct {
 	// Framework is the catalogue of controls to which all of them answer, empty
 	// where they were not chosen by one.
 	Framework string
+	known     []string // ids of all rules, where these were chosen among them
 }
 
 // Frameworks are the catalogues that rules map to, sorted.
@@ -67,7 +70,7 @@ func (r *Rules) Frameworks() []string {
 // OfFramework returns the rules that answer to a control of the catalogue. Those
 // that are off by default are on then: who asks for the catalogue asks for them.
 func (r *Rules) OfFramework(name string) *Rules {
-	chosen := &Rules{library: r.library, data: r.data, digest: r.digest, Sources: r.Sources, Framework: name}
+	chosen := &Rules{library: r.library, data: r.data, digest: r.digest, Sources: r.Sources, Framework: name, known: r.IDs()}
 	for _, rule := range r.All {
 		if len(rule.Frameworks[name]) == 0 {
 			continue
@@ -185,6 +188,11 @@ func parseRules(sources []sourceText, data dataDocuments) (*Rules, error) {
 		rules.All = append(rules.All, rule)
 	}
 	problems = append(problems, rules.settleIDs()...)
+	for _, rule := range rules.All {
+		if slices.Contains(waiverRuleIDs(), rule.ID) {
+			problems = append(problems, fmt.Errorf("%s: the rule id %q is that of a rule of ecraudit itself: choose another id and package", rule.filename, rule.ID))
+		}
+	}
 	if len(problems) > 0 {
 		return nil, errors.Join(problems...)
 	}
@@ -221,10 +229,23 @@ func packageName(module *ast.Module) string {
 	return strings.TrimPrefix(module.Package.Path.String(), "data.")
 }
 
+// Listed are all rules by id: those in Rego, and those that the engine itself
+// judges by.
+func (r *Rules) Listed() []*Rule {
+	all := append(waiverRules(), r.All...)
+	slices.SortStableFunc(all, func(a, b *Rule) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// OfEngine reports whether the engine itself judges by the rule: there is no
+// module of it.
+func (rule *Rule) OfEngine() bool { return rule.engine }
+
 // IDs are the ids of all rules.
 func (r *Rules) IDs() []string {
-	ids := make([]string, len(r.All))
-	for i, rule := range r.All {
+	listed := r.Listed()
+	ids := make([]string, len(listed))
+	for i, rule := range listed {
 		ids[i] = rule.ID
 	}
 	return ids

@@ -82,8 +82,15 @@ type Waiver struct {
 	Reason  string `json:"reason"`
 	Owner   string `json:"owner,omitempty"`
 	Ticket  string `json:"ticket,omitempty"`
-	Until   string `json:"until,omitempty"` // the last day, as in 2027-01-31
+	Until   string `json:"until,omitempty"`  // the last day, as in 2027-01-31
+	Source  string `json:"source,omitempty"` // where the waiver stands: file and line, or the key of a resource tag
 }
+
+// The rules of the engine itself, which judge waivers.
+const (
+	WaiverExpired = "waiver-expired" // it has ended, and what it excused is still there
+	WaiverInvalid = "waiver-invalid" // it cannot excuse what it is for
+)
 
 // Change says how a finding compares with the one of the same fingerprint in
 // a baseline.

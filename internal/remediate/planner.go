@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -68,10 +69,13 @@ func (p *Planner) Registry(_ context.Context, reg *snapshot.Registry, findings [
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, f := range findings {
-		if p.mends(f) {
+		switch {
+		case p.mends(f):
 			d.findings = append(d.findings, f)
-		} else if p.concerns(f) {
+		case p.concerns(f):
 			p.leaveByHand(f, reg.Target)
+		default:
+			p.leaveWaived(f, reg.Target)
 		}
 	}
 	return nil
@@ -87,6 +91,7 @@ func (p *Planner) Repository(ctx context.Context, reg *snapshot.Registry, r *sna
 		if f.Fix == nil && p.concerns(f) {
 			p.leaveByHand(f, r.Target)
 		}
+		p.leaveWaived(f, r.Target)
 	}
 	if !slices.ContainsFunc(findings, p.mends) {
 		return nil
@@ -113,7 +118,12 @@ func (p *Planner) Repository(ctx context.Context, reg *snapshot.Registry, r *sna
 func (p *Planner) mends(f finding.Finding) bool { return f.Fix != nil && p.concerns(f) }
 
 func (p *Planner) concerns(f finding.Finding) bool {
-	return f.Status == finding.Fail && (len(p.Filter.Rules) == 0 || slices.Contains(p.Filter.Rules, f.Rule))
+	return f.Status == finding.Fail && p.chooses(f.Rule)
+}
+
+// chooses reports whether the findings of a rule are to be mended.
+func (p *Planner) chooses(rule string) bool {
+	return len(p.Filter.Rules) == 0 || slices.Contains(p.Filter.Rules, rule)
 }
 
 // add keeps a change.
@@ -181,6 +191,14 @@ func (p *Planner) leaveByHand(f finding.Finding, at snapshot.Target) {
 	if hand, known := byHand[f.Rule]; known {
 		p.leave(f, at, hand.reason, hand.steps...)
 	}
+}
+
+// leaveWaived leaves what could be mended and is excused.
+func (p *Planner) leaveWaived(f finding.Finding, at snapshot.Target) {
+	if f.Status != finding.Waived || f.Waiver.Verdict != finding.Fail || f.Fix == nil || !p.chooses(f.Rule) {
+		return
+	}
+	p.leave(f, at, fmt.Sprintf("it is waived until %s (%s): %s", f.Waiver.Until, f.Waiver.Source, f.Waiver.Reason))
 }
 
 // Finish drafts the registries and returns the plan. complete says that

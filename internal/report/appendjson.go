@@ -133,6 +133,7 @@ func appendWaiver(dst []byte, w *finding.Waiver) []byte {
 	dst = appendOptional(dst, `,"owner":`, w.Owner)
 	dst = appendOptional(dst, `,"ticket":`, w.Ticket)
 	dst = appendOptional(dst, `,"until":`, w.Until)
+	dst = appendOptional(dst, `,"source":`, w.Source)
 	return append(dst, '}')
 }
 

@@ -84,8 +84,41 @@ type Summary struct {
 	Failing      int               `json:"failing"`           // findings with status fail at or above FailOn that are not known
 	Undecided    int               `json:"undecided"`         // findings with status unknown at or above FailOn that are not known, and rules that failed
 	Changes      *Changes          `json:"changes,omitempty"` // since the baseline; nil without one
+	Waivers      *Waivers          `json:"waivers,omitempty"` // those that were applied; nil where there are none
 	Complete     bool              `json:"complete"`
 	ExitCode     int               `json:"exit_code"`
+}
+
+// Waivers says which waivers a run applied, and what became of them.
+type Waivers struct {
+	Files     []WaiverFile      `json:"files"`    // in the order in which they were read
+	InForce   int               `json:"in_force"` // waivers of the files that held
+	Expired   int               `json:"expired"`  // waivers of the files that had ended
+	Unmatched []UnmatchedWaiver `json:"unmatched"`
+	Tags      *TagWaivers       `json:"tags,omitempty"` // nil where tags excuse nothing
+}
+
+// WaiverFile is a file with waivers.
+type WaiverFile struct {
+	Path    string `json:"path"`
+	SHA256  string `json:"sha256"` // 64 hex digits, of the file's bytes
+	Waivers int    `json:"waivers"`
+}
+
+// UnmatchedWaiver is one that excused nothing in a run that saw everything that it
+// could excuse.
+type UnmatchedWaiver struct {
+	Source  string   `json:"source"` // file and line
+	Rules   []string `json:"rules"`
+	Where   string   `json:"where"`
+	Expired bool     `json:"expired,omitempty"`
+}
+
+// TagWaivers are numbers of waivers that are resource tags.
+type TagWaivers struct {
+	InForce   int `json:"in_force"`
+	Expired   int `json:"expired"`
+	Unmatched int `json:"unmatched"` // of either, those that excused nothing
 }
 
 // Counts is how many findings of each status there are.

@@ -100,6 +100,7 @@ func (t *table) End(s Summary) error {
 			span{": raise --limit, which is " + number(t.limit) + " here (0 shows all), or ask for fewer with --query.", plain})
 	}
 	t.notRead()
+	t.waivers(s.Waivers)
 	t.out.text("\n")
 	if s.Changes != nil {
 		t.write(span{}, 0, t.sinceBaseline(s.Changes)...)

@@ -39,6 +39,7 @@ type Header struct {
 	Needs        []Need         `json:"needs"`
 	Organization Organization   `json:"organization"`
 	Interrupted  bool           `json:"interrupted,omitempty"`
+	AllRegions   bool           `json:"all_regions,omitempty"` // all that each account has enabled were asked for
 	Targets      []TargetResult `json:"targets"`
 }
 
