@@ -73,10 +73,16 @@ type excusing struct {
 	repository *snapshot.Repository // nil for a registry or the organization
 	counts     bool
 
-	verdicts map[int]config.Holds
+	verdicts []asked // of each waiver
 	tags     []tagWaiver
 	byDigest map[string][]string // tags of images, once somebody asks
 	troubles map[trouble]*troubled
+}
+
+// asked is a verdict, once it is known.
+type asked struct {
+	known   bool
+	verdict config.Holds
 }
 
 // trouble is a waiver that does not excuse something, by its place in the order
@@ -203,15 +209,13 @@ func (e *excusing) takesApproval(f *finding.Finding) bool {
 
 // of remembers whether a waiver is for the resource.
 func (e *excusing) of(i int) config.Holds {
-	verdict, known := e.verdicts[i]
-	if !known {
-		if e.verdicts == nil {
-			e.verdicts = map[int]config.Holds{}
-		}
-		verdict = e.Of(i, &e.resource)
-		e.verdicts[i] = verdict
+	if e.verdicts == nil {
+		e.verdicts = make([]asked, e.Len())
 	}
-	return verdict
+	if !e.verdicts[i].known {
+		e.verdicts[i] = asked{true, e.Of(i, &e.resource)}
+	}
+	return e.verdicts[i].verdict
 }
 
 // tagsOf are the tags of an image of the repository.
