@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ecraudit/ecraudit/internal/audit"
+	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/report"
 )
@@ -146,9 +147,22 @@ func verdict(code int, err error) error {
 	return exit(code)
 }
 
+// loadSpared is load, and refuses to write over a file that was read for it.
+func (f *auditFlags) loadSpared(ctx context.Context, s streams) (*config.Config, *evaluate.Rules, error) {
+	c, rules, err := f.load(ctx, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	read := slices.Clone(c.Files)
+	for _, file := range c.WaiverFiles {
+		read = append(read, file.Path)
+	}
+	return c, rules, f.spare(read...)
+}
+
 // auditAWS collects and judges at once.
 func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
-	c, rules, err := f.load(ctx, s)
+	c, rules, err := f.loadSpared(ctx, s)
 	if err != nil {
 		return 0, err
 	}
@@ -167,7 +181,7 @@ func (f *auditFlags) auditAWS(ctx context.Context, s streams) (int, error) {
 
 // auditSnapshot judges what was collected before.
 func (f *auditFlags) auditSnapshot(ctx context.Context, s streams) (int, error) {
-	c, rules, err := f.load(ctx, s)
+	c, rules, err := f.loadSpared(ctx, s)
 	if err != nil {
 		return 0, err
 	}

@@ -214,19 +214,26 @@ warning: warned.yaml:4: match.account_tags: no account of the organization has "
 	}
 }
 
-// The published schema is what the command prints, and accepts the demonstration.
-func TestConfigSchema(t *testing.T) {
-	w := layered(t)
-	printed := w.works("config schema").out
-	path := filepath.Join(root, "internal", "config", "schema", "ecraudit.v1.json")
+// published checks the published schema of a file.
+func published(t *testing.T, name, printed string) {
+	t.Helper()
+	path := filepath.Join(root, "internal", "config", "schema", name)
 	if *update {
 		if err := os.WriteFile(path, []byte(printed), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if published, err := os.ReadFile(path); err != nil || string(published) != printed {
-		t.Errorf("the published schema is not current: go test ./cmd/ecraudit -run TestConfigSchema -update (%v)", err)
+	if current, err := os.ReadFile(path); err != nil || string(current) != printed {
+		t.Errorf("the published schema %s is not current: go test ./cmd/ecraudit -run TestConfigSchema -update (%v)", name, err)
 	}
+}
+
+// The published schema is what the command prints, and accepts the demonstration.
+func TestConfigSchema(t *testing.T) {
+	w := layered(t)
+	printed := w.works("config schema").out
+	published(t, "ecraudit.v1.json", printed)
+	published(t, "waivers.v1.json", w.works("config schema --waivers").out)
 	document, err := jsonschema.UnmarshalJSON(strings.NewReader(printed))
 	if err != nil {
 		t.Fatal(err)

@@ -78,6 +78,7 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 	p := newPlanning(engine, filter, nil)
 	a.Watch(p.planner)
 	f.compare(a)
+	a.SeesAllRegions(f.allRegions())
 	options := f.collectOptions(c, engine, s.err)
 	options.Needs = p.needs
 	runErr := f.collect(ctx, options, a, s.err)

@@ -96,12 +96,16 @@ func TestWaivedReports(t *testing.T) {
 	w := demoWorld(t)
 	w.onlyRules("repository-public", "external-push", "encryption", finding.WaiverExpired)
 	w.write("waivers.yaml", demoWaivers)
-	r := w.with("audit -o waivers.txt -o waivers.json -o waivers.sarif -o waivers.xml"+platformFlags, streams{})
+	r := w.with("audit -o waivers.txt -o waivers.json -o waivers.sarif -o waivers.xml -o waivers.md -o waivers.csv"+platformFlags, streams{})
 	if r.code != 2 || !strings.Contains(r.err, "the waiver waivers.yaml:14 excuses nothing: there is no finding of encryption (accounts 222233334444; regions eu-west-1; repositories gone/*); remove it") {
 		t.Errorf("exit code %d: %s", r.code, r.err)
 	}
-	for _, name := range []string{"waivers.txt", "waivers.json", "waivers.sarif", "waivers.xml"} {
+	for _, name := range []string{"waivers.txt", "waivers.json", "waivers.sarif", "waivers.xml", "waivers.md", "waivers.csv"} {
 		golden(t, name, rulesDigest.ReplaceAllString(w.read(name), "sha256:RULES"))
+	}
+	const statement = "Waivers: 2 in force, 1 ended, 1 excuses nothing (waivers.yaml:14)."
+	if annotations := w.runAt("audit --format github" + platformFlags).out; !strings.Contains(annotations, statement) {
+		t.Error(annotations)
 	}
 	w.write("report.json", w.read("waivers.json"))
 	listed := w.runAt("waivers --report report.json --config ecraudit.yaml")
@@ -453,6 +457,13 @@ func TestWaiverFiles(t *testing.T) {
 	if got := owners(""); !slices.Equal(got, []string{"alone"}) {
 		t.Errorf("without a configuration: %v", got)
 	}
+	if got := owners("--config waivers.yaml"); !slices.Equal(got, []string{"alone"}) {
+		t.Errorf("as a configuration: %v", got)
+	}
+	w.write("sub/waivers.yaml", one("sub"))
+	if r := w.runAt("waivers --format json --config none.yaml"); r.code != exitError {
+		t.Errorf("exit code %d", r.code)
+	}
 	w.write("c/ecraudit.yaml", "extends: ../base/base.yaml\nwaiver_files: [more.yaml, waivers.yaml]\n"+one("own"))
 	w.write("c/more.yaml", one("more"))
 	w.write("c/waivers.yaml", one("beside"))
@@ -553,7 +564,8 @@ func TestWaive(t *testing.T) {
 	}
 
 	// Where the waivers stand in the configuration it is added there.
-	config := string(demoConfig) + demoWaivers[strings.Index(demoWaivers, "waivers:"):] + "\n# The end.\n"
+	_, waivers, _ := strings.Cut(demoWaivers, "\n")
+	config := string(demoConfig) + waivers + "\n# The end.\n"
 	w.write("ecraudit.yaml", config)
 	w.expect(line+"'moves: in March'", 0)
 	if text := w.read("ecraudit.yaml"); text != strings.Replace(config, "\n\n# The end.", "\n"+want+"\n# The end.", 1) {
@@ -599,6 +611,18 @@ func TestWaive(t *testing.T) {
 	w.expect(line+"b --approved-by 'Jane Doe'", 0)
 	if text := w.read("waivers.yaml"); !strings.HasSuffix(text, "    approved_by: Jane Doe\n    approved_on: 2026-10-01\n") {
 		t.Error(text)
+	}
+	for _, name := range []string{"waivers.yaml", "ecraudit.yaml"} {
+		if err := os.Remove(name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := w.answer(line+"b --file folder/waivers.yaml", ""); r.code != exitError || !strings.Contains(r.err, "folder/waivers.yaml is not read by ecraudit without an ecraudit.yaml: name it there under waiver_files, or leave --file out") {
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+	w.expect(line+"b", 0)
+	if listed := w.runAt("waivers").out; !strings.HasPrefix(listed, "181 days left, until 2027-03-31  external-push  waivers.yaml:6\n") {
+		t.Error(listed)
 	}
 	files, err := filepath.Glob("*.tmp*")
 	if err != nil || len(files) > 0 {

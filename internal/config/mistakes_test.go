@@ -127,6 +127,28 @@ var mistakes = []struct{ name, text, want string }{
 	{"region glob", "scopes: [{match: {regions: [EU]}}]", `1:29: scopes[0].match.regions[0]: "EU" cannot match a region: write small letters, digits, dashes, * and ?`},
 	{"repository glob", "scopes: [{match: {repositories: [Team]}}]", `1:34: scopes[0].match.repositories[0]: "Team" cannot match a repository name: write small letters, digits, ._-/, * and ?`},
 
+	{"waivers as a mapping", "waivers: {rule: a}", `1:10: waivers: found a mapping: write a list, each waiver after a dash`},
+	{"waiver that is text", "waivers: [a]", `1:11: waivers[0]: found "a": write keys below it, such as rule:`},
+	{"waiver without anything needed", "waivers:\n  - match: {regions: x}", "2:5: waivers[0]: has no rule: write the id of the rule whose findings it excuses\n" +
+		"2:5: waivers[0]: has no reason: write why this may be as it is\n2:5: waivers[0]: has no owner: write who answers for it\n" +
+		"2:5: waivers[0]: has no until: write the last day on which it holds, such as 2027-01-31; no waiver holds for ever"},
+	{"waiver without a day", "waivers:\n  - {rule: a, match: {regions: x}, reason: b, owner: c, until: }", `2:64: waivers[0].until: found nothing: write one value, or remove the key`},
+	{"waiver for everything", "waivers:\n  - {rule: a, reason: b, owner: c, until: 2027-01-31}", `2:5: waivers[0]: has neither match nor fingerprint, and so would excuse everything: say where; if everywhere is meant, match: {accounts: "*"}`},
+	{"waiver with an empty match", "waivers:\n  - {rule: a, match: {}, reason: b, owner: c, until: 2027-01-31}", `2:22: waivers[0].match: is empty, and so would excuse everything: say where; if everywhere is meant, match: {accounts: "*"}`},
+	{"waiver on a day that is none", "waivers:\n  - {rule: a, match: {regions: x}, reason: b, owner: c, until: 2027-02-30}", `2:64: waivers[0].until: "2027-02-30" is not a day: write one such as 2027-01-31`},
+	{"waiver on a day of another form", "waivers:\n  - {rule: a, match: {regions: x}, reason: b, owner: c, until: 31.1.2027}", `2:64: waivers[0].until: "31.1.2027" is not a day: write one such as 2027-01-31`},
+	{"waiver with criteria straight in it", "waivers: [{rule: a, regions: x}]", `1:21: waivers[0]: unknown key "regions": it belongs below match`},
+	{"waiver with another word", "waivers: [{rules: a, expires: 2027-01-31}]", "1:12: waivers[0]: unknown key \"rules\": did you mean \"rule\"? It takes one id or a list\n1:22: waivers[0]: unknown key \"expires\": did you mean \"until\"?"},
+	{"waiver of no rule", "waivers: [{rule: [], match: {regions: x}, reason: b, owner: c, until: 2027-01-31}]", `1:18: waivers[0].rule: empty: write the id of a rule; ecraudit rules lists them`},
+	{"waiver of what is wrong with waivers", "waivers: [{rule: waiver-expired}]", `1:18: waivers[0].rule: waiver-expired says what is wrong with waivers, and cannot be waived itself: turn it off below rules, or mend the waiver`},
+	{"waiver with half an approval", "waivers:\n  - {rule: a, match: {regions: x}, reason: b, owner: c, until: 2027-01-31, approved_by: d}", `2:5: waivers[0]: has one of approved_by and approved_on: an approval needs both`},
+	{"waiver with an empty reason", "waivers: [{rule: a, reason: ' '}]", `1:29: waivers[0].reason: empty: write some words, or remove the key`},
+	{"waiver of half a fingerprint", "waivers: [{rule: a, fingerprint: 0123abcd}]", `1:34: waivers[0].fingerprint: "0123abcd" is not a fingerprint: write all 32 hexadecimal digits, as a report in JSON has them`},
+	{"waiver of a bare digest", "waivers: [{rule: a, match: {digests: 0123abcd}}]", `1:38: waivers[0].match.digests: "0123abcd" cannot match a digest: write sha256: and 64 hexadecimal digits, with * and ? for those left out`},
+	{"waiver of a tag of no image", "waivers: [{rule: a, match: {image_tags: 'a b'}}]", `1:41: waivers[0].match.image_tags: "a b" cannot match a tag of an image: write 1 to 128 letters, digits, dots, dashes, underscores, * and ?`},
+	{"approval from no severity on", "waiving: {approval: hihg}", `1:21: waiving.approval: unknown severity "hihg": did you mean "high"?`},
+	{"file of waivers without a name", "waiver_files: ''", `1:15: waiver_files: empty: write the path of a file of waivers`},
+
 	{"nothing in a message obeys the terminal", `{"\e[31m": 1, rules: {"\e[2J": 7}}`,
 		"1:2: unknown key \"\\x1b[31m\": use one of " + allKeys + "\n" + `1:32: rules."\x1b[2J": found "7": write on, off or {enabled: on, severity: high}`},
 	{"long text is cut", "immutable: " + strings.Repeat("x", 200),

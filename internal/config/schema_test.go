@@ -15,15 +15,20 @@ import (
 
 func compiledSchema(t testing.TB) *jsonschema.Schema {
 	t.Helper()
-	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema(nil)))
+	return compiled(t, SchemaID, Schema(nil))
+}
+
+func compiled(t testing.TB, id string, text []byte) *jsonschema.Schema {
+	t.Helper()
+	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource(SchemaID, document); err != nil {
+	if err := compiler.AddResource(id, document); err != nil {
 		t.Fatal(err)
 	}
-	schema, err := compiler.Compile(SchemaID)
+	schema, err := compiler.Compile(id)
 	if err != nil {
 		t.Fatal(err)
 	}

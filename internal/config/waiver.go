@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -266,7 +267,7 @@ func (c *Config) setsSeverity(id string) bool {
 
 // HoldingWaiver is a waiver that is, or may be, for a repository.
 type HoldingWaiver struct {
-	At      Place  `json:"at"`
+	At      string `json:"at"` // file and line, or the key of a resource tag
 	Rules   string `json:"rules"`
 	Where   string `json:"where"`
 	Until   string `json:"until"`
@@ -289,7 +290,7 @@ func (c *Config) WaiversFor(r Resource, today time.Time) []HoldingWaiver {
 			continue
 		}
 		h := HoldingWaiver{
-			At: w.at, Rules: strings.Join(w.Rules, ", "), Where: w.Where(), Until: Day(w.Until), State: "in force", Verdict: "holds",
+			At: w.at.String(), Rules: strings.Join(w.Rules, ", "), Where: w.Where(), Until: Day(w.Until), State: "in force", Verdict: "holds",
 			Owner: w.Owner, Reason: w.Reason,
 		}
 		if w.Expired(today) {
@@ -297,6 +298,29 @@ func (c *Config) WaiversFor(r Resource, today time.Time) []HoldingWaiver {
 		}
 		if verdict == HoldsUnsure {
 			h.Verdict, h.Why = "depends", "on "+compiled.Doubt(i, &r)
+		}
+		all = append(all, h)
+	}
+	return append(all, c.tagWaiversFor(r, today)...)
+}
+
+// tagWaiversFor are the waivers among the tags of a repository, those left out
+// that cannot be read.
+func (c *Config) tagWaiversFor(r Resource, today time.Time) (all []HoldingWaiver) {
+	if !c.Waiving.Tags {
+		return nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.Tags)) {
+		rule, ours := strings.CutPrefix(key, TagWaiverPrefix)
+		w, err := ParseTagWaiver(r.Tags[key])
+		if !ours || err != nil || c.Waiving.TooFar(w.Until, today) != "" {
+			continue
+		}
+		h := HoldingWaiver{
+			At: "tag " + key, Rules: rule, Where: "this repository", Until: Day(w.Until), State: "in force", Verdict: "holds", Owner: w.Owner, Reason: w.Reason,
+		}
+		if DayOf(today).After(w.Until) {
+			h.State = "expired"
 		}
 		all = append(all, h)
 	}

@@ -40,7 +40,7 @@ func LoadFolder(dir string) (*Config, error) {
 }
 
 // Imagine is [Load] with the text that a file would have. An empty path is the
-// folder without a configuration file, as of [LoadFolder].
+// working directory without a configuration file, as of [LoadFolder].
 func Imagine(path string, packs Packs, file string, text []byte) (*Config, error) {
 	imagined := identityOf(file)
 	l := newLoader(path, packs, func(p string) ([]byte, error) {
@@ -50,7 +50,7 @@ func Imagine(path string, packs Packs, file string, text []byte) (*Config, error
 		return readFile(p)
 	}, identityOf)
 	if path == "" {
-		l.waiversBeside(filepath.Join(filepath.Dir(file), "ecraudit.yaml"))
+		l.waiversBeside("ecraudit.yaml")
 		return l.c, joinErrors(file, l.errs)
 	}
 	own, err := l.read(path)
@@ -98,10 +98,11 @@ func (l *loader) waiverFile(r *reader, e extension) {
 	l.waiversOf(e.path, text)
 }
 
-// waiversOf reads the text of a file of waivers, once.
+// waiversOf reads the text of a file of waivers, once. One that is a configuration
+// file, too, was read as that.
 func (l *loader) waiversOf(path string, text []byte) {
 	own := l.identity(path)
-	if l.waivers[own] {
+	if _, met := l.met[own]; met || l.waivers[own] {
 		return
 	}
 	l.waivers[own] = true

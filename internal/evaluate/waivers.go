@@ -106,6 +106,13 @@ type troubled struct {
 	rules    []string
 }
 
+func (t *troubled) add(f *finding.Finding) {
+	t.findings++
+	if !slices.Contains(t.rules, f.Rule) {
+		t.rules = append(t.rules, f.Rule)
+	}
+}
+
 // tagWaiver is a resource tag that excuses.
 type tagWaiver struct {
 	config.TagWaiver
@@ -196,10 +203,7 @@ func (e *excusing) note(f *finding.Finding, others []trouble) {
 			of = &troubled{}
 			e.troubles[t] = of
 		}
-		of.findings++
-		if !slices.Contains(of.rules, f.Rule) {
-			of.rules = append(of.rules, f.Rule)
-		}
+		of.add(f)
 	}
 }
 
@@ -309,43 +313,48 @@ func isOpen(f finding.Finding) bool { return f.Status != finding.Waived }
 // complain says what is wrong with waivers: once for each, whatever the number
 // of findings that it does not excuse.
 func (e *excusing) complain(about *judgement, findings []finding.Finding) {
-	add := func(id string, status finding.Status, key, format string, args ...any) {
-		if rule := about.engine.engineRule(id); rule != nil && about.settings.Enabled(id, true) {
-			about.add(rule, status, answer{Message: fmt.Sprintf(format, args...), Key: key})
-		}
-	}
 	for t, of := range e.troubles {
-		name, key, until := e.describe(t.waiver)
-		what := of.words()
-		switch t.kind {
-		case expired:
-			add(finding.WaiverExpired, finding.Fail, key, "the waiver %s ended on %s, and %s still there", name, until, what+are(of.findings))
-		case unapproved:
-			if t.waiver < 0 {
-				add(finding.WaiverInvalid, finding.Fail, key, "the waiver %s does not excuse %s: from %s on a waiver takes an approval (waiving.approval), which a tag cannot give; write it in %s", name, what, e.Waiving.Approval, config.WaiversName)
-			} else {
-				add(finding.WaiverInvalid, finding.Fail, key, "the waiver %s does not excuse %s: from %s on a waiver takes an approval (waiving.approval): approved_by and approved_on", name, what, e.Waiving.Approval)
-			}
-		case doubtful:
-			add(finding.WaiverInvalid, finding.Unknown, key+" unknown", "cannot tell whether the waiver %s excuses %s: that depends on %s", name, what, e.Doubt(t.waiver, &e.resource))
-		}
+		e.complainOf(t, of, about)
 	}
 	for i := range e.tags {
 		if t := &e.tags[i]; t.mistake != "" {
-			add(finding.WaiverInvalid, finding.Fail, t.key, "the tag %s excuses nothing: %s", t.key, t.mistake)
+			about.complain(finding.WaiverInvalid, finding.Fail, t.key, "the tag %s excuses nothing: %s", t.key, t.mistake)
 		}
 	}
 	if e.tagsUnread(findings) {
 		open := &troubled{}
 		for i := range findings {
 			if isOpen(findings[i]) {
-				open.findings++
-				if !slices.Contains(open.rules, findings[i].Rule) {
-					open.rules = append(open.rules, findings[i].Rule)
-				}
+				open.add(&findings[i])
 			}
 		}
-		add(finding.WaiverInvalid, finding.Unknown, "tags", "cannot tell whether a tag of the repository excuses %s: %s", open.words(), strings.TrimPrefix(cannotTell(e.repository.Gap(snapshot.NeedTags)), "cannot tell: "))
+		about.complain(finding.WaiverInvalid, finding.Unknown, "tags", "cannot tell whether a tag of the repository excuses %s: %s",
+			open.words(), strings.TrimPrefix(cannotTell(e.repository.Gap(snapshot.NeedTags)), "cannot tell: "))
+	}
+}
+
+func (e *excusing) complainOf(t trouble, of *troubled, about *judgement) {
+	name, key, until := e.describe(t.waiver)
+	switch t.kind {
+	case expired:
+		about.complain(finding.WaiverExpired, finding.Fail, key, "the waiver %s ended on %s, and %s still there", name, until, of.words()+are(of.findings))
+	case unapproved:
+		remedy := ": approved_by and approved_on"
+		if t.waiver < 0 {
+			remedy = ", which a tag cannot give; write it in " + config.WaiversName
+		}
+		about.complain(finding.WaiverInvalid, finding.Fail, key, "the waiver %s does not excuse %s: from %s on a waiver takes an approval (waiving.approval)%s",
+			name, of.words(), e.Waiving.Approval, remedy)
+	case doubtful:
+		about.complain(finding.WaiverInvalid, finding.Unknown, key+" unknown", "cannot tell whether the waiver %s excuses %s: that depends on %s",
+			name, of.words(), e.Doubt(t.waiver, &e.resource))
+	}
+}
+
+// complain adds a finding of one of the engine's own rules, where it is on.
+func (j *judgement) complain(id string, status finding.Status, key, format string, args ...any) {
+	if rule := j.engine.engineRule(id); rule != nil && j.settings.Enabled(id, true) {
+		j.add(rule, status, answer{Message: fmt.Sprintf(format, args...), Key: key})
 	}
 }
 

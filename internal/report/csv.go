@@ -31,7 +31,7 @@ type csvHandler struct {
 var csvColumns = []string{
 	"severity", "status", "rule", "account", "account_name", "region", "repository",
 	"digest", "tag", "message", "remediation", "fingerprint",
-	"change", "waived_verdict", "waiver_reason", "waiver_owner", "waiver_ticket", "waived_until",
+	"change", "waived_verdict", "waiver_reason", "waiver_owner", "waiver_ticket", "waived_until", "waiver_source",
 }
 
 // The statuses of rows that are no findings.
@@ -63,7 +63,7 @@ func (h *csvHandler) Finding(f finding.Finding) error {
 	}
 	return h.row(f.Severity.String(), string(f.Status), f.Rule, f.Account, h.names[f.Account], f.Region, f.Repository,
 		f.Digest, f.Tag, f.Message, f.Remediation, f.Fingerprint,
-		string(f.Change), string(waiver.Verdict), waiver.Reason, waiver.Owner, waiver.Ticket, waiver.Until)
+		string(f.Change), string(waiver.Verdict), waiver.Reason, waiver.Owner, waiver.Ticket, waiver.Until, waiver.Source)
 }
 
 func (h *csvHandler) Gap(g snapshot.Gap) error {
@@ -81,6 +81,9 @@ func (h *csvHandler) End(s Summary) error {
 	}
 	if changes := changesStatement(h.run, s); changes != "" {
 		message += " " + changes
+	}
+	if waivers := waiversStatement(s); waivers != "" {
+		message += " " + waivers
 	}
 	if filtered := filteredStatement(h.run); filtered != "" {
 		if err := h.remark(csvFiltered, filtered); err != nil {

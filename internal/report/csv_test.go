@@ -29,7 +29,7 @@ func TestCSVRows(t *testing.T) {
 		for _, f := range s.findings {
 			want = append(want, []string{
 				f.Severity.String(), string(f.Status), f.Rule, f.Account, accountNames[f.Account], f.Region, f.Repository,
-				f.Digest, f.Tag, f.Message, f.Remediation, f.Fingerprint, "", "", "", "", "", "",
+				f.Digest, f.Tag, f.Message, f.Remediation, f.Fingerprint, "", "", "", "", "", "", "",
 			})
 		}
 		got := rowsOf(t, s)

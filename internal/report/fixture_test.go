@@ -336,7 +336,7 @@ func changes() script {
 		f.Change = change
 		return f
 	}
-	partner := &finding.Waiver{Verdict: finding.Fail, Reason: "the partner moves to its own registry", Owner: "platform", Ticket: "SEC-112", Until: "2027-01-31"}
+	partner := &finding.Waiver{Verdict: finding.Fail, Reason: "the partner moves to its own registry", Owner: "platform", Ticket: "SEC-112", Until: "2027-01-31", Source: "waivers.yaml:7"}
 	f := found(finding.Known, "111122223333/eu-west-1", "scan-on-push", "the registry scans nothing: scan type BASIC, no rules")
 	f.Status, f.Waiver = finding.Waived, &finding.Waiver{Verdict: finding.Fail, Reason: "nothing is pushed here"}
 	found(finding.Known, "111122223333/eu-west-1/base/alpine", "required-tags", `missing tags: "owner", "cost-center"`)
@@ -435,7 +435,7 @@ func hostile() script {
 		f.Fix = fix
 		f = s.found("222233334444/us-east-1/waived", "required-tags", text)
 		f.Status = finding.Waived
-		f.Waiver = &finding.Waiver{Verdict: finding.Fail, Reason: text, Owner: text, Ticket: text, Until: "2027-01-31"}
+		f.Waiver = &finding.Waiver{Verdict: finding.Fail, Reason: text, Owner: text, Ticket: text, Until: "2027-01-31", Source: text}
 		s.gaps = append(s.gaps, snapshot.Gap{
 			Target:     snapshot.Target{Partition: "aws", Account: "333344445555", Region: "eu-west-1"},
 			Repository: text + "!", Need: snapshot.NeedPolicy, Operation: "ecr:" + text, Code: "Code" + text, Message: text,

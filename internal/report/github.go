@@ -213,6 +213,9 @@ func (h *githubHandler) outcome(s Summary, annotated int) string {
 	if changes := changesStatement(h.run, s); changes != "" {
 		message += changes + " "
 	}
+	if waivers := waiversStatement(s); waivers != "" {
+		message += waivers + " "
+	}
 	if left := s.Findings - annotated; left > 0 {
 		message += fmt.Sprintf("%s not shown here, where GitHub has room for %d annotations of a kind. ",
 			count(left, "finding is", "findings are"), maxAnnotations)

@@ -275,7 +275,7 @@ func (h *junit) endCoverage(s Summary, reasons []string) error {
 		}
 	}
 	const name = "everything was read"
-	text := junitText(sentences(totals(s), changesStatement(h.run, s)))
+	text := junitText(sentences(totals(s), changesStatement(h.run, s), waiversStatement(s)))
 	if len(reasons) == 0 {
 		return h.write(h.coverage, name, "", "", "", text)
 	}

@@ -195,6 +195,9 @@ func (h *markdownHandler) head(s Summary) string {
 	if changes := changesStatement(h.run, s); changes != "" {
 		b.WriteString(markdownText(changes) + "\n\n")
 	}
+	if waivers := waiversStatement(s); waivers != "" {
+		b.WriteString(markdownText(waivers) + "\n\n")
+	}
 	b.WriteString("Audited: " + h.audited() + "; ecraudit " + markdownText(h.run.Version) + ", " + count(len(h.run.Rules), "rule", "rules"))
 	if h.run.OrganizationID != "" {
 		b.WriteString(", organization " + markdownCode(h.run.OrganizationID))

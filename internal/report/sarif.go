@@ -175,6 +175,7 @@ type (
 		Query          string    `json:"query,omitempty"`
 		Baseline       *Baseline `json:"baseline,omitempty"`
 		Changes        *Changes  `json:"changes,omitempty"`
+		Waivers        *Waivers  `json:"waivers,omitempty"`
 	}
 )
 
@@ -674,7 +675,7 @@ func (h *sarif) End(s Summary) error {
 	h.out.bytes(code)
 	h.out.text("\n        }\n      ],\n      \"properties\": ")
 	properties, err := h.enc.encode(sarifRun{
-		h.run.Clock, h.run.OrganizationID, h.run.Framework, s.FailOn, h.run.Query, h.run.Baseline, s.Changes,
+		h.run.Clock, h.run.OrganizationID, h.run.Framework, s.FailOn, h.run.Query, h.run.Baseline, s.Changes, s.Waivers,
 	})
 	if err != nil {
 		return err

@@ -134,6 +134,19 @@ func changesStatement(run Run, s Summary) string {
 	return text + "."
 }
 
+// waiversStatement says what became of the waivers: "Waivers: 3 in force, 1 ended,
+// 1 excuses nothing (waivers.yaml:12)." It is empty where there are none.
+func waiversStatement(s Summary) string {
+	if s.Waivers == nil {
+		return ""
+	}
+	text := "Waivers: " + s.Waivers.words()
+	if sources := s.Waivers.sources(); sources != "" {
+		text += " (" + shown(sources) + ")"
+	}
+	return text + "."
+}
+
 // sentences joins those that are not empty.
 func sentences(parts ...string) string {
 	text := ""

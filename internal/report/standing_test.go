@@ -232,10 +232,10 @@ func TestCSVStandings(t *testing.T) {
 	rows := rowsOf(t, standings())
 	first := slices.Index(csvColumns, "change")
 	want := map[string][]string{
-		"a-new":            {"new", "", "", "", "", ""},
-		"f-known-unknown":  {"known", "", "", "", "", ""},
-		"g-waived":         {"known", "fail", "it moves", "web", "T-1", "2027-01-31"},
-		"h-waived-unknown": {"new", "unknown", "it moves", "", "", ""},
+		"a-new":            {"new", "", "", "", "", "", ""},
+		"f-known-unknown":  {"known", "", "", "", "", "", ""},
+		"g-waived":         {"known", "fail", "it moves", "web", "T-1", "2027-01-31", ""},
+		"h-waived-unknown": {"new", "unknown", "it moves", "", "", "", ""},
 	}
 	for _, row := range rows {
 		if cells, ok := want[row[6]]; ok {

@@ -44,3 +44,16 @@ func (w *Waivers) words() string {
 func (u *UnmatchedWaiver) words() string {
 	return strings.Join(u.Rules, ", ") + " (" + u.Where + ")"
 }
+
+// sources are where the first waivers stand that excuse nothing.
+func (w *Waivers) sources() string {
+	const most = 3
+	var sources []string
+	for _, u := range w.Unmatched[:min(most, len(w.Unmatched))] {
+		sources = append(sources, u.Source)
+	}
+	if len(w.Unmatched) > most {
+		sources = append(sources, "…")
+	}
+	return strings.Join(sources, ", ")
+}
