@@ -29,8 +29,13 @@ type ruleFlags struct {
 }
 
 func (f *ruleFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&f.config, "config", "", "configuration `FILE` (default: ecraudit.yaml in the working directory, if there is one)")
+	f.addFiles(flags)
 	flags.StringVar(&f.framework, "framework", "", "only the rules that answer to this catalogue of controls (`NAME`, such as security-hub), those that are off by default too")
+}
+
+// addFiles adds the flags that say which files are read.
+func (f *ruleFlags) addFiles(flags *pflag.FlagSet) {
+	flags.StringVar(&f.config, "config", "", "configuration `FILE` (default: ecraudit.yaml in the working directory, if there is one)")
 	f.sourceFlags.add(flags)
 }
 

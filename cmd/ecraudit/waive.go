@@ -62,7 +62,7 @@ Exit codes:
 		},
 	}
 	flags := command.Flags()
-	f.ruleFlags.add(flags)
+	f.ruleFlags.addFiles(flags)
 	flags.StringVar(&f.until, "until", "", "the last `DAY` on which the finding is excused, such as 2027-03-31")
 	flags.StringVar(&f.reason, "reason", "", "why it may be as it is (`TEXT`)")
 	flags.StringVar(&f.owner, "owner", "", "who answers for it (`NAME`)")

@@ -61,7 +61,7 @@ Exit codes:
 		},
 	}
 	flags := command.Flags()
-	f.ruleFlags.add(flags)
+	f.ruleFlags.addFiles(flags)
 	flags.StringVar(&f.report, "report", "", "count what each excuses in this report `FILE`, which ecraudit audit -o report.json wrote")
 	flags.StringVar(&f.format, "format", "table", "`FORMAT`: table, json or csv")
 	flags.IntVar(&f.expiring, "expiring", 0, "only those that have ended or end within this `NUMBER` of days")

@@ -288,6 +288,15 @@ func TestWaiverApproval(t *testing.T) {
 	if messages := d.messagesOf(finding.WaiverInvalid); len(messages) != 1 || messages[0] != want {
 		t.Errorf("%q", messages)
 	}
+
+	// Where it is not known how severe a finding is, it takes an approval.
+	w.write("ecraudit.yaml", "waiving: {approval: critical}\nscopes:\n  - {match: {tags: {team: x}}, rules: {scan-on-push: {severity: critical}}}\n")
+	w.write("waivers.yaml", strings.Replace(waiver, "RULE", "scan-on-push", 1))
+	w.server.Faults().Add(awssim.Fault{Kind: awssim.Denied, Operation: "ecr:ListTagsForResource"})
+	verdicts = w.auditAt(platformFlags).verdictsOf("scan-on-push", finding.WaiverInvalid)
+	if !slices.Contains(verdicts, "unknown scan-on-push access/public") || !slices.Contains(verdicts, "fail waiver-invalid access/public") {
+		t.Errorf("%v", verdicts)
+	}
 }
 
 // Repositories excuse themselves by tags where that is on, and only as far as the

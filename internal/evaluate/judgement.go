@@ -27,6 +27,7 @@ type judgement struct {
 	settings   *config.Effective
 	gap        func(snapshot.Need) *snapshot.Gap
 	findings   []keyed
+	guessed    bool // settings are, as it is not known which hold
 }
 
 // keyed is a finding with the rule's own key, which tells apart what one rule
@@ -212,6 +213,7 @@ func cannotTell(gap *snapshot.Gap) string {
 // settings hold for a resource depends on what could not be read.
 func (j *judgement) undecided(why string, resource config.Resource, scopes ...finding.Scope) {
 	j.engine.doubted.CompareAndSwap(nil, &why)
+	j.guessed = true
 	for _, rule := range j.engine.rules {
 		if slices.Contains(scopes, rule.Scope) && !rule.engine && j.engine.config.MayRunFor(resource, rule.ID, !rule.Optional) {
 			j.add(rule, finding.Unknown, answer{Message: why})

@@ -72,6 +72,7 @@ type excusing struct {
 	resource   config.Resource
 	repository *snapshot.Repository // nil for a registry or the organization
 	counts     bool
+	guessed    bool // how severe a finding is depends on what is not known
 
 	verdicts []asked // of each waiver
 	tags     []tagWaiver
@@ -128,7 +129,7 @@ func (j *judgement) waive(findings []finding.Finding, resource config.Resource, 
 	if w == nil || len(findings) == 0 && !w.Waiving.Tags {
 		return findings
 	}
-	e := &excusing{waiving: w, resource: resource, repository: j.repository, counts: counts, troubles: map[trouble]*troubled{}}
+	e := &excusing{waiving: w, resource: resource, repository: j.repository, counts: counts, guessed: j.guessed, troubles: map[trouble]*troubled{}}
 	e.readTags()
 	for i := range findings {
 		e.excuse(&findings[i])
@@ -208,7 +209,7 @@ func (e *excusing) note(f *finding.Finding, others []trouble) {
 }
 
 func (e *excusing) takesApproval(f *finding.Finding) bool {
-	return e.Waiving.Approval != nil && f.Severity >= *e.Waiving.Approval
+	return e.Waiving.Approval != nil && (f.Severity >= *e.Waiving.Approval || e.guessed)
 }
 
 // of remembers whether a waiver is for the resource.
