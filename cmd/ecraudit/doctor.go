@@ -56,7 +56,7 @@ Exit codes:
 	f.extentFlags.add(command)
 	flags := command.Flags()
 	f.addCredentials(flags)
-	f.addPace(flags)
+	f.addCalls(flags)
 	flags.DurationVar(&f.timeout, "timeout", 5*time.Minute, "how long (`DURATION`) all of it may take; what is not checked by then is said so")
 	flags.BoolVar(&f.allowIncomplete, "allow-incomplete", false, "exit code 0 although something could not be checked")
 	flags.StringVar(&f.format, "format", "table", "`FORMAT`: table or json")

@@ -207,6 +207,7 @@ func TestDoctorForPeople(t *testing.T) {
 		"failed       roles          555566667777 (legacy): arn:aws:iam::555566667777:role/ecraudit-reader cannot be assumed: ",
 		"                            → check that the role exists, and that it trusts the caller",
 		"not checked  permissions    555566667777 (legacy): the account could not be entered\n",
+		" calls, at most 16 in one account\n", // as the documentation says
 	} {
 		if !strings.Contains(r.out, want) {
 			t.Errorf("it does not say %q:\n%s", want, r.out)

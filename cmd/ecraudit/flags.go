@@ -108,11 +108,16 @@ func (f *targetFlags) addCredentials(flags *pflag.FlagSet) {
 }
 
 func (f *targetFlags) addPace(flags *pflag.FlagSet) {
+	f.addCalls(flags)
+	flags.BoolVar(&f.progress, "progress", false, "show progress even where standard error is no terminal")
+}
+
+// addCalls adds what holds for each call.
+func (f *targetFlags) addCalls(flags *pflag.FlagSet) {
 	o := &f.options
 	flags.IntVar(&o.Concurrency, "concurrency", awsapi.DefaultConcurrency, "`NUMBER` of AWS calls at once")
 	flags.DurationVar(&o.Patience, "retry-for", awsapi.DefaultPatience, "how long (`DURATION`) an operation that only fails is retried before it becomes a gap")
 	flags.DurationVar(&o.CallTimeout, "call-timeout", awsapi.DefaultCallTimeout, "how long (`DURATION`) to wait for one answer of AWS")
-	flags.BoolVar(&f.progress, "progress", false, "show progress even where standard error is no terminal")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "log each slow or retried call to standard error")
 }
 

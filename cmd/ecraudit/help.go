@@ -16,7 +16,7 @@ var flagGroups = []struct {
 	names []string
 }{
 	{"What to look at", []string{"org", "ou", "accounts", "exclude-accounts", "regions", "account", "region", "snapshot", "live", "assume"}},
-	{"Rules and settings", []string{"config", "rules", "rules-key", "framework", "rule-timeout", "enhanced-scanning", "waivers"}},
+	{"Rules and settings", []string{"config", "rules", "rules-key", "framework", "rule-timeout", "enhanced-scanning", "rules-repository", "waivers"}},
 	{"Report", []string{"query", "format", "output", "details", "fail-on", "baseline", "allow-incomplete"}},
 	{"Table", []string{"all", "group-by", "columns", "sort", "limit"}},
 	{"Which changes", []string{"only", "repository", "max-risk", "max-changes", "max-age", "older-than", "tag", "last"}},

@@ -114,6 +114,7 @@ func (f *extentFlags) engineFor(ctx context.Context, s streams) (*config.Config,
 type permissionsFlags struct {
 	extentFlags
 	account, partition, hubAccount string
+	ruleRepositories               []string
 	format, document, output       string
 }
 
@@ -148,6 +149,7 @@ Exit codes:
 	flags.StringVar(&f.hubAccount, "hub-account", "", "account (`ID`) whose principals assume the roles, where there is no hub role")
 	flags.StringVar(&f.account, "account", "", "the account (`ID`) that the policies are for; without it they fit every account")
 	flags.StringVar(&f.partition, "partition", "", "aws, aws-cn or aws-us-gov (`NAME`; default: that of --hub-role-arn or --regions, or else aws)")
+	flags.StringSliceVar(&f.ruleRepositories, "rules-repository", nil, "repositories of ECR (`ARNS`) that the caller is to pull rules from")
 	flags.StringVar(&f.format, "format", "iam", "`FORMAT`: "+strings.Join(permissionFormats(), ", "))
 	flags.StringVar(&f.document, "document", "all", "only this document (`NAME`): reader, reader-trust, fixer, fixer-trust, hub, hub-trust or caller; of templates, only the role of this name")
 	flags.StringVarP(&f.output, "output", "o", "-", "`FILE` to write; - is standard output")
@@ -157,14 +159,18 @@ Exit codes:
 
 var (
 	accountForm    = regexp.MustCompile(`^[0-9]{12}$`)
+	repositoryForm = regexp.MustCompile(`^arn:[a-z-]+:ecr:[a-z0-9-]+:[0-9]{12}:repository/.+$`)
 	externalIDForm = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
 )
+
+// roleNameLimit is how long IAM takes the name of a role, without its path.
+const roleNameLimit = 64
 
 func (f *permissionsFlags) check() error {
 	roles, selection := f.options.Roles, f.options.Selection
 	fixer := awsapi.Roles{Name: f.fixRole}
 	if err := fixer.Check(); err != nil {
-		return fmt.Errorf("--fix-role-name: %w", err)
+		return errors.New("--fix-role-name" + strings.TrimPrefix(err.Error(), "--role-name"))
 	}
 	if err := errors.Join(oneOf("--format", f.format, permissionFormats()), collect.CheckSelection(selection, roles)); err != nil {
 		return err
@@ -174,9 +180,17 @@ func (f *permissionsFlags) check() error {
 			return fmt.Errorf("%s: %q is not an account id: it has 12 digits", flag.name, flag.value)
 		}
 	}
+	for _, arn := range f.ruleRepositories {
+		if !repositoryForm.MatchString(arn) {
+			return fmt.Errorf("--rules-repository: %q is not a repository's ARN: it looks like arn:aws:ecr:eu-west-1:111122223333:repository/rules", arn)
+		}
+	}
+	for _, role := range []struct{ flag, name string }{{"--role-name", roles.Name}, {"--fix-role-name", f.fixRole}} {
+		if name := role.name[strings.LastIndex(role.name, "/")+1:]; name == "" || len(name) > roleNameLimit {
+			return fmt.Errorf("%s: %q: IAM takes names of 1 to %d characters", role.flag, role.name, roleNameLimit)
+		}
+	}
 	switch {
-	case roles.Name == "" || f.fixRole == "":
-		return errors.New("--role-name and --fix-role-name: the roles need names")
 	case strings.TrimPrefix(roles.Name, "/") == strings.TrimPrefix(f.fixRole, "/"):
 		return fmt.Errorf("--fix-role-name: %q is the role that reads: give the role that makes changes another name, so that reading cannot write", f.fixRole)
 	case roles.ExternalID != "" && (!externalIDForm.MatchString(roles.ExternalID) || len(roles.ExternalID) < 2 || len(roles.ExternalID) > 1224):
@@ -273,6 +287,7 @@ func (f *permissionsFlags) request(place permissions.Place, c *config.Config, en
 		Place: place, ReaderName: roles.Name, FixerName: f.fixRole,
 		Reading: extent.Permissions(collect.ByRole), Fixing: fixing(kinds), Calling: extent.Permissions(collect.ByCaller),
 		Hub: roles.HubARN, HubAccount: f.hubAccount, ExternalID: roles.ExternalID, Organization: c.Organization.ID,
+		RuleRepositories: f.ruleRepositories,
 	}
 	for _, id := range slices.Sorted(slices.Values(selection.Accounts)) {
 		if !slices.Contains(selection.Exclude, id) {

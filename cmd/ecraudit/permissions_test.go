@@ -42,7 +42,7 @@ func newEnforced(t *testing.T, flags string) *enforced {
 	t.Helper()
 	w := demoWorld(t)
 	w.needing("everything.rego", slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds())...)
-	w.write("ecraudit.yaml", strings.Replace(string(demoConfig), "scopes:\n", "scopes:\n  - match: {ous: [workloads], account_tags: {stage: prod}}\n    settings: {immutable: all}\n", 1))
+	w.write("ecraudit.yaml", "organization: {id: "+awssim.DemoOrganizationID+"}\n"+strings.Replace(string(demoConfig), "scopes:\n", "scopes:\n  - match: {ous: [workloads], account_tags: {stage: prod}}\n    settings: {immutable: all}\n", 1))
 	for _, account := range []string{awssim.DemoManagement, awssim.DemoProduction} {
 		registry := w.org.Account(account).Registry("us-east-1")
 		registry.SetScanning(awssim.Scanning{ScanType: "ENHANCED", Rules: []awssim.ScanningRule{{ScanFrequency: "CONTINUOUS_SCAN", RepositoryFilters: []awssim.Filter{{Filter: "*"}}}}})
@@ -523,6 +523,8 @@ func TestPermissionsThatCannotBeMeant(t *testing.T) {
 		"--hub-account 111122223333 --hub-role-arn " + hubARN: "give one of them",
 		"--format terraform --document caller --hub-account 111122223333":      "a template makes whole roles",
 		"--format terraform --account 111122223333 --hub-account 111122223333": "leave it out",
+		"--rules-repository rules":        "--rules-repository: \"rules\" is not a repository's ARN",
+		"--role-name team/":               "--role-name: \"team/\": IAM takes names of 1 to 64",
 		"-o no-such-folder/x":             "no-such-folder",
 		"--config no-such-file":           "no-such-file",
 		"--accounts " + manyAccounts(200): "name fewer accounts, or all with --org",
@@ -539,6 +541,18 @@ func manyAccounts(n int) string {
 		ids[i] = fmt.Sprintf("%012d", i+1)
 	}
 	return strings.Join(ids, ",")
+}
+
+// Rules are pulled by who starts ecraudit, also where a hub role does the rest.
+func TestPermissionsToPullRules(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	var of granted
+	w.decodeJSON("permissions --org --rules-repository arn:aws:ecr:eu-west-1:111122223333:repository/rules --hub-role-arn "+hubARN, &of)
+	if got := of.actionsOf(t, "caller"); !slices.Equal(got, []string{"ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer", "sts:AssumeRole"}) {
+		t.Errorf("%v", got)
+	}
+	e := &enforced{world: w, documents: of}
+	e.attach(of) // IAM takes it
 }
 
 // Elsewhere ARNs begin otherwise.

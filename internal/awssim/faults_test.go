@@ -337,3 +337,30 @@ func TestConcurrentUse(t *testing.T) {
 	}
 	wait.Wait()
 }
+
+// A clock that is off tells so in every answer, and signatures of another time are refused.
+func TestClockSkew(t *testing.T) {
+	for skew, refused := range map[time.Duration]bool{time.Minute: false, 6 * time.Minute: true, -6 * time.Minute: true} {
+		w := newWorld(t)
+		w.srv.Faults().Add(awssim.Fault{Kind: awssim.ClockSkew, Delay: skew})
+		_, err := w.sts().GetCallerIdentity(t.Context(), &sts.GetCallerIdentityInput{})
+		if refused {
+			wantCode(t, err, "SignatureDoesNotMatch")
+		} else if err != nil {
+			t.Error(err)
+		}
+		asked, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.srv.URL(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.DefaultClient.Do(asked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		told, err := http.ParseTime(answer.Header.Get("Date"))
+		if off := time.Until(told) - skew; err != nil || off.Abs() > 10*time.Second {
+			t.Errorf("skewed by %s, the answer is %s off: %v", skew, off, err)
+		}
+	}
+}

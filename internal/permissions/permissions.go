@@ -121,6 +121,9 @@ type Request struct {
 	// Own says that the account of whoever assumes the roles is read, and mended,
 	// with that one's own credentials.
 	Own bool
+	// RuleRepositories are the ARNs of repositories of ECR that rules are pulled
+	// from, by who starts ecraudit.
+	RuleRepositories []string
 }
 
 // Answer is what is to be allowed: roles, and what the caller needs beside them.
@@ -176,6 +179,11 @@ func Make(r Request) (*Answer, error) {
 			Policy: a.Caller, Trust: r.trust(rootOf(r.Place.Partition, AccountOf(r.Hub))),
 		})
 		a.Caller = policy(allow("EnterHub", []string{assumeRole}, []string{r.Hub}))
+	}
+	if len(r.RuleRepositories) > 0 {
+		a.Caller.Statement = append(a.Caller.Statement,
+			allow("LogInForRules", []string{"ecr:GetAuthorizationToken"}, []string{"*"}),
+			allow("PullRules", []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, r.RuleRepositories))
 	}
 	return a, a.fits()
 }

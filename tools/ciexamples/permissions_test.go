@@ -1,8 +1,8 @@
 package ciexamples
 
 import (
+	"bytes"
 	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -166,8 +166,8 @@ func TestPermissionsBySpecification(t *testing.T) {
 // the example's account.
 func terraformRoles(t *testing.T, name string) map[string]madeRole {
 	t.Helper()
-	text := read(t, filepath.Join("examples/permissions", name))
-	if formatted := hclwrite.Format(text); string(formatted) != string(text) {
+	text := read(t, filepath.Join("examples", "permissions", name))
+	if formatted := hclwrite.Format(text); !bytes.Equal(formatted, text) {
 		t.Errorf("%s is not as terraform fmt formats it:\n%s", name, cmp.Diff(string(formatted), string(text)))
 	}
 	file, diagnostics := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
@@ -204,7 +204,7 @@ func terraformRoles(t *testing.T, name string) map[string]madeRole {
 			role.trust = unmarshalled(t, attribute(block, "assume_role_policy"))
 		case "aws_iam_role_policy":
 			role.policy = unmarshalled(t, attribute(block, "policy"))
-			if to := fmt.Sprint(block.Body.Attributes["role"].Expr.Variables()[0].RootName()); to != "aws_iam_role" {
+			if to := block.Body.Attributes["role"].Expr.Variables()[0].RootName(); to != "aws_iam_role" {
 				t.Errorf("the policy %v is attached to %s", block.Labels, to)
 			}
 		default:
