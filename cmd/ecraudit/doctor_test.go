@@ -68,8 +68,8 @@ func TestDoctorOfASoundOrganization(t *testing.T) {
 	if d.Summary.ExitCode != 0 || d.Summary.MostCalls == 0 || d.Summary.MostCalls > 18 {
 		t.Errorf("%+v: %v", d.Summary, d.wrong())
 	}
-	if got, want := len(d.in(doctor.Permissions, doctor.OK)), len(e.org.Accounts()); got != want {
-		t.Errorf("the permissions of %d accounts are in place, not of %d", got, want)
+	if got, want := len(d.in(doctor.Permissions, doctor.OK)), len(e.org.Accounts())+1; got != want {
+		t.Errorf("of %d accounts, or of the caller, permissions are in place, not of %d", got, want)
 	}
 }
 
@@ -106,6 +106,27 @@ func TestDoctorNamesEachPermission(t *testing.T) {
 				t.Errorf("with what was to be added: %+v", d.in(doctor.Permissions, doctor.Failed))
 			}
 		})
+	}
+}
+
+// What scopes ask of AWS Organizations is asked too, of one account.
+func TestDoctorNamesPermissionsOfTheHub(t *testing.T) {
+	e := newEnforced(t, everyRegion+asHub)
+	flags := "--role-name ecraudit-reader --org --regions eu-west-1 " + asHub
+	for action, area := range map[string]doctor.Area{
+		"organizations:ListTagsForResource": doctor.Permissions, "organizations:ListOrganizationalUnitsForParent": doctor.Permissions,
+		"organizations:ListAccounts": doctor.Organization,
+	} {
+		e.attach(e.without("hub", action))
+		d := e.diagnose(flags)
+		failed := d.in(area, doctor.Failed)
+		if len(failed) != 1 || !strings.Contains(failed[0].Detail, action) {
+			t.Errorf("without %s: %+v", action, failed)
+			continue
+		}
+		if statement := suggested.FindStringSubmatch(failed[0].Next); (statement == nil) != (area == doctor.Organization) {
+			t.Errorf("%s: %s", action, failed[0].Next)
+		}
 	}
 }
 

@@ -349,7 +349,7 @@ func TestClockSkew(t *testing.T) {
 		} else if err != nil {
 			t.Error(err)
 		}
-		asked, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.srv.URL(), nil)
+		asked, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.srv.URL(), http.NoBody)
 		if err != nil {
 			t.Fatal(err)
 		}

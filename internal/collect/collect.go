@@ -16,6 +16,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,16 +133,24 @@ func Organization(ctx context.Context, o Options) (snapshot.Organization, error)
 // Selected is an account that was selected, or why it is skipped.
 type Selected struct{ ID, Name, Skip string }
 
-// Accounts reads what is known of the organization, and which accounts the
-// selection selects, sorted by id.
-func Accounts(ctx context.Context, session *awsapi.Session, b *awsapi.Budget, s Selection, known snapshot.Organization) (snapshot.Organization, []Selected, error) {
+// Accounts reads what is known of the organization, which accounts the selection
+// selects, sorted by id, and what the needs ask of one of them, which is furthest
+// down in the organization: what can be read of that one can be of all.
+func Accounts(ctx context.Context, session *awsapi.Session, b *awsapi.Budget, o Options) (snapshot.Organization, []Selected, error) {
 	directory := newDirectory(session, b)
-	organization, err := directory.organization(ctx, known)
+	organization, err := directory.organization(ctx, o.Organization)
 	if err != nil {
 		return organization, nil, err
 	}
-	plan, err := s.resolve(ctx, session, directory, organization)
+	plan, err := o.Selection.resolve(ctx, session, directory, organization)
 	if err != nil {
+		return organization, nil, err
+	}
+	deepest := slices.MaxFunc(active(plan), func(a, b string) int {
+		x, y := findAccount(organization, a), findAccount(organization, b)
+		return cmp.Compare(len(x.UnitIDs()), len(y.UnitIDs()))
+	})
+	if err := directory.acquaint(ctx, &organization, []string{deepest}, o.Needs); err != nil {
 		return organization, nil, err
 	}
 	selected := make([]Selected, len(plan))

@@ -11,13 +11,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/permissions"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -153,13 +156,16 @@ func (e *examination) examine(ctx context.Context) {
 		e.without("it is not known which regions are meant", Organization, Roles, Permissions)
 		return
 	}
-	organization, selected, err := collect.Accounts(ctx, session, e.budget, e.Selection, e.Options.Options.Organization)
+	asked := e.Options.Options
+	asked.Needs = e.Extent.Needs
+	organization, selected, err := collect.Accounts(ctx, session, e.budget, asked)
 	if err != nil {
 		e.failed(Organization, cmp.Or(organization.ID, "organization"), nextForOrganization, "%v", err)
 		e.without("the accounts are not known", Roles, Regions, Permissions)
 		return
 	}
 	e.organization(session, organization)
+	e.directory(session, organization)
 	e.accounts(ctx, session, selected)
 }
 
@@ -204,6 +210,41 @@ func (e *examination) organization(session *awsapi.Session, o snapshot.Organizat
 	default:
 		e.ok(Organization, subject, "%d accounts; the caller, in account %s, may list them", len(o.Accounts), session.Account)
 	}
+}
+
+// directory looks at what scopes of the configuration ask of accounts.
+func (e *examination) directory(session *awsapi.Session, o snapshot.Organization) {
+	if !e.Extent.Needs[snapshot.NeedUnitNames] && !e.Extent.Needs[snapshot.NeedAccountTags] {
+		return
+	}
+	missing, unread := map[string]bool{}, ""
+	for _, a := range o.Accounts {
+		for _, g := range a.Gaps {
+			if g.Permission != "" {
+				missing[g.Permission] = true
+			} else {
+				unread = g.Operation + ": " + g.Code + ": " + g.Message
+			}
+		}
+	}
+	const what = "the names of organizational units and the tags of accounts, which scopes ask for"
+	subject := session.Caller
+	c := Check{Area: Permissions, Subject: subject, Status: OK, Detail: what + ", can be read"}
+	switch c.Missing = slices.Sorted(maps.Keys(missing)); {
+	case len(c.Missing) > 0:
+		c.Status, c.Detail = Failed, what+": denied: "+strings.Join(c.Missing, ", ")
+		c.Next = addTo(permissions.Place{Partition: session.Partition, Account: session.Account}, c.Missing) + "; ecraudit permissions --org writes all that the caller needs"
+	case o.None || o.Unread != "":
+		c.Status, c.Detail = NotChecked, "the accounts of the organization are not known"
+	case unread != "":
+		c.Status, c.Detail = NotChecked, unread
+	}
+	e.note(c)
+}
+
+// addTo says which statements are to be added to a policy.
+func addTo(place permissions.Place, missing []string) string {
+	return "add to its policy: " + permissions.Allowing(place, missing)
 }
 
 // accounts looks at each account that is selected.

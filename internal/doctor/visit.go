@@ -344,7 +344,7 @@ func (v *visit) statements(document string, missing []string) string {
 	if slices.ContainsFunc(missing, func(a string) bool { return strings.HasPrefix(a, "inspector2:") }) {
 		more = " --enhanced-scanning"
 	}
-	return "add to its policy: " + permissions.Allowing(place, missing) + "; ecraudit permissions" + more + " --document " + document + " writes all of it"
+	return addTo(place, missing) + "; ecraudit permissions" + more + " --document " + document + " writes all of it"
 }
 
 // isAbsence reports an answer that there is no such thing: the caller was allowed
