@@ -14,7 +14,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
-	"github.com/ecraudit/ecraudit/internal/snapshot"
+	"github.com/ecraudit/ecraudit/internal/workbench"
 )
 
 var update = flag.Bool("update", false, "write the generated pages")
@@ -33,9 +33,14 @@ func TestGeneratedDocs(t *testing.T) {
 		filepath.Join(docs, "default-rules.md"): indexPage(all.Listed()),
 		filepath.Join(docs, "coverage.md"):      coveragePage(all.All),
 	}
-	cases := allCases(t)
+	tables, err := library(t).Tables()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, rule := range all.Listed() {
-		want[filepath.Join(rulePages, rule.ID+".md")] = rulePage(rule, cases)
+		source := "../../policies/" + packageOf(rule.ID)
+		links := workbench.SourceLinks{Mark: generated, Rule: source + ".rego", Cases: source + "_test.rego"}
+		want[filepath.Join(rulePages, rule.ID+".md")] = workbench.RulePage(rule, tables[rule.ID], links)
 	}
 	if *update {
 		write(t, want)
@@ -69,16 +74,6 @@ func write(t *testing.T, pages map[string]string) {
 	}
 }
 
-var scopes = []struct {
-	scope finding.Scope
-	title string
-}{
-	{finding.ScopeRepository, "Repositories"},
-	{finding.ScopeImage, "Images"},
-	{finding.ScopeRegistry, "Registries"},
-	{finding.ScopeOrganization, "The organization"},
-}
-
 func indexPage(rules []*evaluate.Rule) string {
 	var b strings.Builder
 	optional := 0
@@ -90,94 +85,8 @@ func indexPage(rules []*evaluate.Rule) string {
 	fmt.Fprintf(&b, "# Default rules\n\n%sThere are %d rules. %d of them are off by default, because they are a matter of opinion or take a call for every image;\n"+
 		"[configuration](configuration.md) says how to turn rules on and off, change their severity and state your own demands. [Coverage](coverage.md)\n"+
 		"maps them to other catalogues, and [rules](rules.md) says how to write more.\n", generated, len(rules), optional)
-	for _, s := range scopes {
-		fmt.Fprintf(&b, "\n## %s\n\n| Rule | Severity | What should hold |\n| --- | --- | --- |\n", s.title)
-		for _, rule := range rules {
-			if rule.Scope == s.scope {
-				fmt.Fprintf(&b, "| [%s](rules/%s.md) | %s | %s |\n", rule.ID, rule.ID, severityWords(rule), rule.Title)
-			}
-		}
-	}
+	b.WriteString(workbench.IndexTable(rules, "rules/"))
 	return b.String()
-}
-
-func severityWords(rule *evaluate.Rule) string {
-	if rule.Optional {
-		return rule.Severity.String() + ", off by default"
-	}
-	return rule.Severity.String()
-}
-
-func rulePage(rule *evaluate.Rule, cases []testCase) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n%s**%s.** %s\n\n", rule.ID, generated, rule.Title, rule.Description)
-	if rule.Why != "" {
-		fmt.Fprintf(&b, "**Why it matters.** %s\n\n", rule.Why)
-	}
-	fmt.Fprintf(&b, "**How to mend it.** %s\n\n", rule.Remediation)
-	if rule.OfEngine() {
-		fmt.Fprintf(&b, "| | |\n| --- | --- |\n| Severity | %s |\n| Scope | whatever the waived rule judges |\n| Needs | nothing |\n\n%s\n"+
-			"## Links\n\n- [Waivers](../waivers.md). ecraudit itself judges them; there is no rule in Rego.\n", severityWords(rule), toggle(rule))
-		return b.String()
-	}
-	fmt.Fprintf(&b, "| | |\n| --- | --- |\n| Severity | %s |\n| Scope | %s |\n| Needs | %s |\n", severityWords(rule), rule.Scope, listNeeds(rule.Needs))
-	if len(rule.Uses) > 0 {
-		fmt.Fprintf(&b, "| Uses, where they could be read | %s |\n", listNeeds(rule.Uses))
-	}
-	for _, framework := range slices.Sorted(maps.Keys(rule.Frameworks)) {
-		fmt.Fprintf(&b, "| %s | %s |\n", framework, strings.Join(rule.Frameworks[framework], ", "))
-	}
-	b.WriteString("\n" + toggle(rule) + "\n## What it says of what\n\n| Case | Verdict |\n| --- | --- |\n")
-	for _, c := range cases {
-		if c.rule == packageOf(rule.ID) {
-			fmt.Fprintf(&b, "| %s | %s |\n", cell(c.Note), verdicts(c))
-		}
-	}
-	b.WriteString("\n## Links\n\n")
-	fmt.Fprintf(&b, "- [Its source](../../policies/%s.rego) and [its cases](../../policies/%s_test.rego)\n", packageOf(rule.ID), packageOf(rule.ID))
-	for _, link := range rule.Links {
-		fmt.Fprintf(&b, "- <%s>\n", link)
-	}
-	return b.String()
-}
-
-// toggle shows how a rule is turned the other way.
-func toggle(rule *evaluate.Rule) string {
-	way, state := "off", "on"
-	if rule.Optional {
-		way, state = "on", "off"
-	}
-	return fmt.Sprintf("It is %s by default. In `ecraudit.yaml`:\n\n```yaml\nrules:\n  %s: %s\n```\n", state, rule.ID, way)
-}
-
-func verdicts(c testCase) string {
-	if c.passes() {
-		return "passes"
-	}
-	var said []string
-	for _, message := range c.Deny {
-		said = append(said, "fails: "+cell(message))
-	}
-	for _, message := range c.Unknown {
-		said = append(said, "unknown: "+cell(message))
-	}
-	return strings.Join(said, "<br>")
-}
-
-// cell is text as it can stand in a table of Markdown.
-func cell(text string) string {
-	return strings.NewReplacer("|", `\|`, "*", `\*`, "_", `\_`, "<", "&lt;", ">", "&gt;", "`", "\\`", "\n", " ").Replace(text)
-}
-
-func listNeeds(needs []snapshot.Need) string {
-	if len(needs) == 0 {
-		return "nothing beyond the list of repositories"
-	}
-	names := make([]string, len(needs))
-	for i, need := range needs {
-		names[i] = "`" + string(need) + "`"
-	}
-	return strings.Join(names, ", ")
 }
 
 // catalogues are the frameworks that rules map to, with all of their controls
@@ -233,7 +142,7 @@ func coveragePage(rules []*evaluate.Rule) string {
 			}
 		}
 		for _, control := range slices.SortedFunc(maps.Keys(answering), finding.CompareControls) {
-			fmt.Fprintf(&b, "| %s | %s |\n", cell(control), strings.Join(answering[control], ", "))
+			fmt.Fprintf(&b, "| %s | %s |\n", workbench.Cell(control), strings.Join(answering[control], ", "))
 		}
 	}
 	return b.String()

@@ -6,22 +6,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/format"
 	"github.com/open-policy-agent/opa/v1/rego"
-	"github.com/open-policy-agent/opa/v1/tester"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/ecraudit/ecraudit/internal/evaluate"
-	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/workbench"
 	"github.com/ecraudit/ecraudit/policies"
 )
 
@@ -73,33 +70,56 @@ func rules(t *testing.T) *evaluate.Rules {
 	return loaded
 }
 
-// TestRego runs the tests beside the rules, as opa test does.
-func TestRego(t *testing.T) {
-	results, err := tester.NewRunner().SetTimeout(time.Minute).CapturePrintOutput(true).RaiseBuiltinErrors(true).SetModules(modules(t)).RunTests(t.Context(), nil)
+// library is the default rules with their cases.
+func library(t *testing.T) *workbench.Library {
+	t.Helper()
+	loaded, err := workbench.Load(nil, func(*evaluate.Rule) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran := 0
-	for result := range results {
-		t.Run(result.Package+"."+result.Name, func(t *testing.T) {
-			if result.Error != nil {
-				t.Fatal(result.Error)
-			}
-			if result.Skip || len(result.SubResults) == 0 {
-				t.Error("no case ran")
-			}
-			for note, sub := range result.SubResults {
-				if ran++; sub.Fail {
-					t.Errorf("%q failed", note)
+	return loaded
+}
+
+// TestRego runs the cases beside the rules as opa test does, and judges images
+// page by page and all at once, as `ecraudit rules test` does.
+func TestRego(t *testing.T) {
+	report, err := library(t).Test(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran, pages := 0, 0
+	for _, rule := range report.Rules {
+		t.Run(rule.Rule, func(t *testing.T) {
+			pages += rule.Pages
+			for _, c := range rule.Cases {
+				if c.Name != "page independence" {
+					ran++
+				}
+				if !c.Passed {
+					t.Errorf("%s: %s\n%s\n%s", c.At, c.Name, c.Why, c.Output)
 				}
 			}
-			if !result.Pass() {
-				t.Errorf("%s", result.Output)
+			if len(rule.Cases) == 0 {
+				t.Error("no case ran")
 			}
 		})
 	}
 	if want := len(allCases(t)); ran != want {
 		t.Errorf("%d cases ran, of %d; does a note stand twice?", ran, want)
+	}
+	if pages == 0 {
+		t.Error("no case has images")
+	}
+}
+
+// TestLint checks that the default rules are as `ecraudit rules lint` wants them.
+func TestLint(t *testing.T) {
+	problems, err := library(t).Lint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range problems {
+		t.Errorf("%s: %s: %s; %s", p.Place(), p.Lint, p.Message, p.Remedy)
 	}
 }
 
@@ -166,15 +186,9 @@ func TestMetadata(t *testing.T) {
 
 // testCase is one case of a rule's table.
 type testCase struct {
-	rule     string            // the last part of its package
-	Note     string            `json:"note"`
-	Input    map[string]any    `json:"input"`
-	Deny     []string          `json:"deny"`
-	Unknown  []string          `json:"unknown"`
-	Findings []json.RawMessage `json:"findings"`
+	rule string // the last part of its package
+	workbench.TableCase
 }
-
-func (c testCase) passes() bool { return len(c.Deny)+len(c.Unknown) == 0 }
 
 func packageOf(id string) string { return strings.ReplaceAll(id, "-", "_") }
 
@@ -193,14 +207,17 @@ func query(t *testing.T, compiler *ast.Compiler, text string, input any) any {
 
 func allCases(t *testing.T) []testCase {
 	t.Helper()
-	compiler := compiled(t)
+	tables, err := library(t).Tables()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var all []testCase
 	for _, rule := range rules(t).All {
-		var cases []testCase
-		decodeStrictly(t, query(t, compiler, "data.ecraudit.rules."+packageOf(rule.ID)+"_test.cases", nil), &cases)
-		for _, c := range cases {
-			c.rule = packageOf(rule.ID)
-			all = append(all, c)
+		if len(tables[rule.ID]) == 0 {
+			t.Errorf("%s has no table of cases", rule.ID)
+		}
+		for _, c := range tables[rule.ID] {
+			all = append(all, testCase{packageOf(rule.ID), c})
 		}
 	}
 	return all
@@ -231,7 +248,7 @@ func TestTables(t *testing.T) {
 				if c.rule != packageOf(rule.ID) {
 					continue
 				}
-				passing = passing || c.passes()
+				passing = passing || c.Passes()
 				failing = failing || len(c.Deny) > 0
 				undecided = undecided || len(c.Unknown) > 0
 				full = full || len(c.Findings) > 0
@@ -310,103 +327,6 @@ func TestFindings(t *testing.T) {
 				t.Errorf("%s, %q: two findings have the same digest, tag and key %q", c.rule, c.Note, identity)
 			}
 			seen[identity] = true
-		}
-	}
-}
-
-// TestPages checks that rules on images say the same whichever images share a
-// page.
-func TestPages(t *testing.T) {
-	compiler, judged := compiled(t), 0
-	scope := map[string]finding.Scope{}
-	for _, rule := range rules(t).All {
-		scope[packageOf(rule.ID)] = rule.Scope
-	}
-	for _, c := range allCases(t) {
-		images, _ := c.Input["images"].([]any)
-		if scope[c.rule] != finding.ScopeImage || len(images) == 0 {
-			continue
-		}
-		judged++
-		together, apart := map[string]bool{}, map[string]bool{}
-		collect(t, together, ask(t, compiler, c, c.Input))
-		for _, image := range images {
-			page := map[string]any{"images": []any{image}}
-			for field, value := range c.Input {
-				if field != "images" {
-					page[field] = value
-				}
-			}
-			collect(t, apart, ask(t, compiler, c, page))
-		}
-		if diff := cmp.Diff(together, apart); diff != "" {
-			t.Errorf("%s, %q: all at once (-) and page by page (+) differ:\n%s", c.rule, c.Note, diff)
-		}
-	}
-	if judged == 0 {
-		t.Error("no case has images")
-	}
-}
-
-// TestSelections checks that a rule says nothing of the images that its METADATA
-// leaves out.
-func TestSelections(t *testing.T) {
-	compiler := compiled(t)
-	selections := map[string]evaluate.Selection{}
-	for _, rule := range rules(t).All {
-		selections[packageOf(rule.ID)] = rule.Images
-	}
-	for _, c := range allCases(t) {
-		images, _ := c.Input["images"].([]any)
-		if len(images) == 0 {
-			continue
-		}
-		selected := []any{}
-		for _, image := range images {
-			if selects(selections[c.rule], image.(map[string]any)) {
-				selected = append(selected, image)
-			}
-		}
-		whole, part := map[string]bool{}, map[string]bool{}
-		collect(t, whole, ask(t, compiler, c, c.Input))
-		if len(selected) > 0 {
-			input := maps.Clone(c.Input)
-			input["images"] = selected
-			collect(t, part, ask(t, compiler, c, input))
-		}
-		if diff := cmp.Diff(whole, part); diff != "" {
-			t.Errorf("%s, %q: with all images (-) and with those that are %s (+):\n%s", c.rule, c.Note, selections[c.rule], diff)
-		}
-	}
-}
-
-func selects(s evaluate.Selection, image map[string]any) bool {
-	length := func(field string) int {
-		list, _ := image[field].([]any)
-		return len(list)
-	}
-	switch s {
-	case evaluate.Tagged:
-		return length("tags") > 0
-	case evaluate.Releases:
-		return length("release_tags") > 0
-	case evaluate.Indexes:
-		return image["kind"] == "index"
-	case evaluate.Scanned:
-		return image["vulnerabilities"] != nil
-	}
-	return true
-}
-
-func collect(t *testing.T, findings map[string]bool, answer said) {
-	t.Helper()
-	for status, of := range map[string][]map[string]any{"deny": answer.Deny, "unknown": answer.Unknown} {
-		for _, f := range of {
-			encoded, err := json.Marshal(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			findings[status+" "+string(encoded)] = true
 		}
 	}
 }

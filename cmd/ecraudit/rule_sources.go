@@ -45,9 +45,9 @@ func (l *library) packs(ctx context.Context) config.Packs {
 	}
 }
 
-// config reads the configuration, and what it extends; the defaults where there
+// configuration reads the configuration, and what it extends; the defaults where there
 // is none, with the waivers of the working directory.
-func (l *library) config(ctx context.Context, path string) (*config.Config, error) {
+func (l *library) configuration(ctx context.Context, path string) (*config.Config, error) {
 	if path == "" {
 		return config.LoadFolder(".")
 	}
@@ -76,18 +76,44 @@ func (l *library) tellDoubts(m *messages) {
 
 // load reads the configuration and the rules.
 func (f *sourceFlags) load(ctx context.Context, path string, m *messages) (*config.Config, *evaluate.Rules, error) {
+	named, err := f.named(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	rules, err := named.rules(ctx, named.references)
+	if err != nil {
+		return nil, nil, err
+	}
+	named.tellDoubts(m)
+	return named.config, rules, nil
+}
+
+// namedRules are the references that the configuration and flags name.
+type namedRules struct {
+	*library
+	config     *config.Config
+	references []string
+}
+
+func (f *sourceFlags) named(ctx context.Context, path string) (namedRules, error) {
 	l, err := newLibrary(f.keys)
 	if err != nil {
-		return nil, nil, err
+		return namedRules{}, err
 	}
-	c, err := l.config(ctx, path)
+	c, err := l.configuration(ctx, path)
 	if err != nil {
-		return nil, nil, err
+		return namedRules{}, err
 	}
-	rules, err := l.rules(ctx, slices.Concat(c.RulePaths, f.rules))
-	if err != nil {
-		return nil, nil, err
+	return namedRules{l, c, slices.Concat(c.RulePaths, f.rules)}, nil
+}
+
+// withFolders are the references, and the folders that are not among them.
+func (n namedRules) withFolders(folders []string) []string {
+	all := slices.Clone(n.references)
+	for _, folder := range folders {
+		if !slices.ContainsFunc(all, func(p string) bool { return samePath(p, folder) }) {
+			all = append(all, folder)
+		}
 	}
-	l.tellDoubts(m)
-	return c, rules, nil
+	return all
 }

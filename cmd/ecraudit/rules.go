@@ -22,10 +22,12 @@ func newRules(s streams) *cobra.Command {
 	var format string
 	command := &cobra.Command{
 		Use:   "rules",
-		Short: "List the rules: id, severity, scope, title",
+		Short: "List the rules, and write, test, lint, run and measure them",
+		Long: `Without a command it lists the rules: id, severity, scope, title. The commands are
+a workbench for those who write rules.`,
 		Example: `  ecraudit rules
   ecraudit rules --rules my-rules/ --format json`,
-		Args: noArguments,
+		Args: noSuchCommand,
 		RunE: func(command *cobra.Command, _ []string) error {
 			if err := oneOf("--format", format, []string{"table", "json"}); err != nil {
 				return err
@@ -50,7 +52,20 @@ func newRules(s streams) *cobra.Command {
 	f.add(command.Flags())
 	command.Flags().StringVar(&format, "format", "table", "`FORMAT`: table or json")
 	complete(command, "format", []string{"table", "json"})
+	command.AddCommand(newRulesNew(s), newRulesTest(s), newRulesLint(s))
 	return command
+}
+
+// noSuchCommand refuses arguments: they are commands that do not exist.
+func noSuchCommand(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, c := range command.Commands() {
+		names = append(names, c.Name())
+	}
+	return oneOf(command.CommandPath(), args[0], names)
 }
 
 // listedRule is a rule as the configuration leaves it.

@@ -33,7 +33,7 @@ func (f *configFlag) load(ctx context.Context, m *messages) (*config.Config, err
 	if err != nil {
 		return nil, err
 	}
-	c, err := l.config(ctx, configPath(f.path))
+	c, err := l.configuration(ctx, configPath(f.path))
 	if err == nil {
 		l.tellDoubts(m)
 	}

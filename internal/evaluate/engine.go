@@ -223,13 +223,7 @@ func (e *Engine) repository(ctx context.Context, reg *snapshot.Registry, r *snap
 }
 
 func (e *Engine) judge(ctx context.Context, v *view, imagined bool) ([]finding.Finding, error) {
-	reg, r := v.registry, v.repository
-	j := &judgement{engine: e, target: r.Target, repository: r, settings: v.settings, gap: func(n snapshot.Need) *snapshot.Gap {
-		if gap := r.Gap(n); gap != nil {
-			return gap
-		}
-		return reg.Gap(n)
-	}}
+	j := e.judgementOf(v)
 	if !imagined {
 		e.table.addRepository(e, v)
 	}
@@ -237,43 +231,65 @@ func (e *Engine) judge(ctx context.Context, v *view, imagined bool) ([]finding.F
 		j.undecided(v.undecided, v.resource, finding.ScopeRepository, finding.ScopeImage)
 		return j.waive(j.finish(), v.resource, !imagined), nil
 	}
-	base, err := j.base(e.registryValue(reg))
+	base, err := j.repositoryInput(v)
 	if err != nil {
 		return nil, err
 	}
-	base.set("repository", e.repositoryTerm(v))
 	if err := j.run(ctx, e.rulesOf(finding.ScopeRepository), base); err != nil {
 		return nil, err
 	}
-	if err := j.runImages(ctx, base, v); err != nil {
-		return nil, err
+	for rules, input := range e.imageInputs(base, v) {
+		if err := j.run(ctx, rules, input); err != nil {
+			return nil, err
+		}
 	}
 	return j.waive(j.finish(), v.resource, !imagined), nil
 }
 
-// runImages judges the images page by page.
-func (j *judgement) runImages(ctx context.Context, base object, v *view) error {
-	images := v.repository.Images
-	if len(images) == 0 { // what cannot be told is said without a page, too
-		return j.run(ctx, j.engine.rulesOf(finding.ScopeImage), withImages(base, nil))
-	}
-	builder := j.engine.newImageTerms(v)
-	for page := range slices.Chunk(images, pageSize) {
-		built := make([]builtImage, len(page))
-		for i := range page {
-			built[i] = builder.build(&page[i])
+// judgementOf begins to judge a repository.
+func (e *Engine) judgementOf(v *view) *judgement {
+	reg, r := v.registry, v.repository
+	return &judgement{engine: e, target: r.Target, repository: r, settings: v.settings, gap: func(n snapshot.Need) *snapshot.Gap {
+		if gap := r.Gap(n); gap != nil {
+			return gap
 		}
-		for selection, rules := range j.engine.imageRules() {
-			terms := selection.of(built)
-			if len(terms) == 0 {
-				continue
+		return reg.Gap(n)
+	}}
+}
+
+// repositoryInput is what rules of scope repository see.
+func (j *judgement) repositoryInput(v *view) (object, error) {
+	base, err := j.base(j.engine.registryValue(v.registry))
+	if err != nil {
+		return nil, err
+	}
+	base.set("repository", j.engine.repositoryTerm(v))
+	return base, nil
+}
+
+// imageInputs yields what image rules see, page by page, with the rules that
+// see it.
+func (e *Engine) imageInputs(base object, v *view) iter.Seq2[[]*Rule, object] {
+	return func(yield func([]*Rule, object) bool) {
+		images := v.repository.Images
+		if len(images) == 0 { // what cannot be told is said without a page, too
+			yield(e.rulesOf(finding.ScopeImage), withImages(base, nil))
+			return
+		}
+		builder := e.newImageTerms(v)
+		for page := range slices.Chunk(images, pageSize) {
+			built := make([]builtImage, len(page))
+			for i := range page {
+				built[i] = builder.build(&page[i])
 			}
-			if err := j.run(ctx, rules, withImages(base, terms)); err != nil {
-				return err
+			for selection, rules := range e.imageRules() {
+				terms := selection.of(built)
+				if len(terms) > 0 && !yield(rules, withImages(base, terms)) {
+					return
+				}
 			}
 		}
 	}
-	return nil
 }
 
 // rulesOf are the rules of a scope.

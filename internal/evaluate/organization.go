@@ -139,14 +139,23 @@ func (e *Engine) Organization(ctx context.Context, gap *snapshot.Gap) ([]finding
 		}
 		return j.waive(j.finish(), config.Resource{}, true), nil
 	}
+	input, err := j.organizationInput()
+	if err != nil {
+		return nil, err
+	}
+	if err := j.run(ctx, e.rulesOf(finding.ScopeOrganization), input); err != nil {
+		return nil, err
+	}
+	return j.waive(j.finish(), config.Resource{}, true), nil
+}
+
+// organizationInput is what rules of scope organization see.
+func (j *judgement) organizationInput() (object, error) {
 	base, err := j.base(nil)
 	if err != nil {
 		return nil, err
 	}
 	base = base[:len(base)-1] // no registry of its own
-	e.table.fill(&base, e.readsRepositories, e.needs)
-	if err := j.run(ctx, e.rulesOf(finding.ScopeOrganization), base); err != nil {
-		return nil, err
-	}
-	return j.waive(j.finish(), config.Resource{}, true), nil
+	j.engine.table.fill(&base, j.engine.readsRepositories, j.engine.needs)
+	return base, nil
 }

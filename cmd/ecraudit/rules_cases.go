@@ -1,0 +1,213 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/ecraudit/ecraudit/internal/audit"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/reference"
+	"github.com/ecraudit/ecraudit/internal/workbench"
+)
+
+// addPaths are the flags that say which rules there are, of commands that do not
+// ask which of them run.
+func (f *ruleFlags) addPaths(flags *pflag.FlagSet) {
+	f.addFiles(flags)
+}
+
+// cases loads rules with their cases: all of them, or those in folders. Bundles
+// and artifacts hold rules without cases, which are tested where they are written.
+func (f *ruleFlags) cases(ctx context.Context, folders []string, s streams) (*workbench.Library, error) {
+	named, err := f.named(ctx, f.configPath())
+	if err != nil {
+		return nil, err
+	}
+	paths := named.withFolders(folders)
+	rules, err := named.rules(ctx, paths)
+	if err != nil {
+		return nil, err
+	}
+	named.tellDoubts(messagesOf(s.err))
+	local := slices.DeleteFunc(slices.Clone(paths), reference.IsPacked)
+	return workbench.NewLibrary(rules, local, func(rule *evaluate.Rule) bool {
+		if len(folders) == 0 {
+			return !reference.IsPacked(rule.Filename())
+		}
+		return !rule.Builtin() && slices.ContainsFunc(folders, func(folder string) bool { return isBelow(rule.Filename(), folder) })
+	})
+}
+
+// isBelow reports whether a file is, or is below, a path.
+func isBelow(file, path string) bool {
+	absolute, err := filepath.Abs(path)
+	file, err2 := filepath.Abs(file)
+	if errors.Join(err, err2) != nil {
+		return false
+	}
+	relative, err := filepath.Rel(absolute, file)
+	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
+}
+
+type rulesTestFlags struct {
+	ruleFlags
+	format      string
+	run         string
+	minCoverage float64
+}
+
+func newRulesTest(s streams) *cobra.Command {
+	var f rulesTestFlags
+	command := &cobra.Command{
+		Use:   "test [PATH...]",
+		Short: "Run the cases of rules, and show what they cover",
+		Long: `Run the cases of rules as opa test does, those of the rules in PATH, or of all. Of
+image rules it also checks that the answer for an image does not depend on which
+images share a page. It shows which lines no case evaluates.
+
+Exit codes:
+  0  every case passed
+  1  usage or internal error, or a rule that does not load
+  2  a case failed, a rule has no case, or less is covered than --min-coverage`,
+		Example: `  ecraudit rules test
+  ecraudit rules test my-rules --min-coverage 90
+  ecraudit rules test --run scan_on_push --format json`,
+		RunE: func(command *cobra.Command, args []string) error {
+			return f.test(command, args, s)
+		},
+	}
+	flags := command.Flags()
+	f.addPaths(flags)
+	flags.StringVar(&f.format, "format", "table", "`FORMAT`: table or json")
+	flags.StringVar(&f.run, "run", "", "only cases whose package and name match (`PATTERN`, RE2)")
+	flags.Float64Var(&f.minCoverage, "min-coverage", 0, "fail where the cases of a rule cover less (`PERCENT`)")
+	complete(command, "format", []string{"table", "json"})
+	return command
+}
+
+func (f *rulesTestFlags) test(command *cobra.Command, args []string, s streams) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	library, err := f.cases(command.Context(), args, s)
+	if err != nil {
+		return err
+	}
+	report, err := library.Test(command.Context(), f.run)
+	if err != nil {
+		return err
+	}
+	if f.run != "" && report.Passed+report.Failed == 0 {
+		return fmt.Errorf("--run %s: no case has such a name; names are those of packages and tests, such as data.ecraudit.rules.scan_on_push_test.test_cases", f.run)
+	}
+	verdict := f.verdict(report)
+	if f.format == "json" {
+		if err := writeJSON(s.out, report); err != nil {
+			return err
+		}
+	} else if err := showTests(newSheet(s), report, verdict).writeTo(s.out); err != nil {
+		return err
+	}
+	if len(verdict) > 0 {
+		return exit(audit.ExitFindings)
+	}
+	return nil
+}
+
+func (f *rulesTestFlags) check() error {
+	if err := oneOf("--format", f.format, []string{"table", "json"}); err != nil {
+		return err
+	}
+	if _, err := regexp.Compile(f.run); err != nil {
+		return fmt.Errorf("--run: %w", err)
+	}
+	if f.minCoverage < 0 || f.minCoverage > 100 {
+		return fmt.Errorf("--min-coverage %v: give a percentage from 0 to 100", f.minCoverage)
+	}
+	return nil
+}
+
+// verdict is what is wrong with the rules, in words.
+func (f *rulesTestFlags) verdict(r *workbench.TestReport) (wrong []string) {
+	if r.Failed > 0 {
+		wrong = append(wrong, fmt.Sprintf("%s failed", plural(r.Failed, "case", "cases")))
+	}
+	if untested := r.Untested(); len(untested) > 0 {
+		wrong = append(wrong, "no case tests "+strings.Join(untested, ", "))
+	}
+	if f.minCoverage > 0 && f.run == "" {
+		for _, rule := range r.Rules {
+			if len(rule.Cases) > 0 && rule.Coverage < f.minCoverage {
+				wrong = append(wrong, fmt.Sprintf("%s of %s covered, less than --min-coverage", percent(rule.Coverage), rule.Rule))
+			}
+		}
+	}
+	return wrong
+}
+
+func percent(value float64) string {
+	if value < 100 && value > 99 {
+		value = 99 // not all
+	}
+	return fmt.Sprintf("%.0f%%", value)
+}
+
+// showTests shows failing cases in full, then a line for each rule.
+func showTests(p *sheet, r *workbench.TestReport, verdict []string) *sheet {
+	for _, rule := range r.Rules {
+		for _, c := range rule.Cases {
+			if !c.Passed {
+				showFailure(p, rule.Rule, c)
+			}
+		}
+	}
+	width := len("RULE")
+	for _, rule := range r.Rules {
+		width = max(width, len(rule.Rule))
+	}
+	p.say("", "", "%-*s  %5s  %8s  %6s  %s", width, "RULE", "CASES", "COVERAGE", "MS", "NOT COVERED")
+	for _, rule := range r.Rules {
+		cases := fmt.Sprint(len(rule.Cases))
+		if failed := rule.Failed(); failed > 0 {
+			cases = fmt.Sprintf("%d/%d", len(rule.Cases)-failed, len(rule.Cases))
+		}
+		p.show(strings.TrimRight(fmt.Sprintf("%-*s  %5s  %8s  %6.0f  %s", width, rule.Rule, cases, percent(rule.Coverage), 1000*rule.Seconds, notCovered(rule)), " "))
+	}
+	p.gap()
+	p.say("", "", "%s of %s passed in %.1f s, %s covered.", plural(r.Passed, "case", "cases"), plural(len(r.Rules), "rule", "rules"), r.Seconds, percent(r.Coverage))
+	for _, wrong := range verdict {
+		p.say("", "FAILED: ", "%s", wrong)
+	}
+	return p
+}
+
+func notCovered(rule workbench.RuleTests) string {
+	lines := make([]string, len(rule.NotCovered))
+	for i, l := range rule.NotCovered {
+		lines[i] = l.String()
+	}
+	lines = slices.Compact(lines)
+	if len(lines) == 0 {
+		return ""
+	}
+	return "lines " + strings.Join(lines, ", ")
+}
+
+func showFailure(p *sheet, rule string, c workbench.Case) {
+	p.say("", "FAIL ", "%s: %s (%s)", rule, c.Name, c.At)
+	for line := range strings.Lines(c.Why) {
+		p.say("  ", "", "%s", strings.TrimRight(line, "\n"))
+	}
+	for line := range strings.Lines(c.Output) {
+		p.say("  ", "printed: ", "%s", strings.TrimRight(line, "\n"))
+	}
+	p.gap()
+}
