@@ -303,8 +303,8 @@ func (j *judgement) watch(ctx context.Context, rule *Rule, input object) (Sight,
 	if j.missing(rule) == nil {
 		value := ast.NewObject(input...)
 		sight.Input = value
-		if images, ok := value.Get(ast.InternedTerm("images")).Value.(*ast.Array); ok && rule.Scope == finding.ScopeImage {
-			sight.Images = images.Len()
+		if rule.Scope == finding.ScopeImage {
+			sight.Images = value.Get(ast.InternedTerm("images")).Value.(*ast.Array).Len()
 		}
 	}
 	if err := j.run(ctx, []*Rule{rule}, input); err != nil {

@@ -45,13 +45,12 @@ func (s Step) Reached() bool { return s.Held+s.Failed > 0 }
 // the rule's own file, in the order of the file.
 func Explain(ctx context.Context, engine *evaluate.Engine, rule *evaluate.Rule, input ast.Value) ([]Clause, error) {
 	t := newTrail(engine.Compiler(), rule.Module())
-	for _, set := range []string{"deny", "unknown"} {
-		if set == "unknown" && !rule.TellsUnknown() {
-			continue
-		}
-		if err := t.follow(ctx, "data."+rule.Package()+"."+set, rego.EvalParsedInput(input)); err != nil {
-			return nil, fmt.Errorf("explaining %s: %w", rule.ID, err)
-		}
+	query := "data." + rule.Package() + ".deny"
+	if rule.TellsUnknown() { // in one query, so that what both refer to is evaluated once, as in an audit
+		query += "; data." + rule.Package() + ".unknown"
+	}
+	if err := t.follow(ctx, query, rego.EvalParsedInput(input)); err != nil {
+		return nil, fmt.Errorf("explaining %s: %w", rule.ID, err)
 	}
 	return t.clauses(ctx), nil
 }
@@ -228,7 +227,7 @@ func (c *course) steps(why func(*failure) string) []Step {
 		if boolean, isTrue := expr.Terms.(*ast.Term); isTrue && boolean.Equal(ast.InternedTerm(true)) {
 			continue // a rule without a body has this one
 		}
-		step := Step{Line: expr.Location.Row, Text: strings.Join(strings.Fields(string(expr.Location.Text)), " ")}
+		step := Step{Line: expr.Location.Row, Text: onOneLine(expr.Location.Text)}
 		last := -1
 		for _, index := range c.indexes() {
 			p := c.passes[index]
@@ -325,26 +324,51 @@ func (t *trail) describe(ctx context.Context, f *failure, term *ast.Term) string
 		if missing := t.missing(ctx, f, term); missing != "" {
 			return missing
 		}
+		if _, isRef := term.Value.(ast.Ref); !isRef {
+			return ""
+		}
 		return text + " is not defined"
+	}
+	return text + " is " + shortValue(value)
+}
+
+// shortValue shows a value on one line. Of a large object what tells it apart is
+// shown: rules run --input has it in full.
+func shortValue(value ast.Value) string {
+	if object, ok := value.(ast.Object); ok && object.Len() > 4 {
+		for _, name := range []string{"digest", "name", "arn", "principal", "prefix", "id"} {
+			if field := object.Get(ast.StringTerm(name)); field != nil {
+				return fmt.Sprintf("{%q: %s, …}", name, shortValue(field.Value))
+			}
+		}
 	}
 	shown := value.String()
 	if runes := []rune(shown); len(runes) > longestValue {
 		shown = string(runes[:longestValue]) + "…"
 	}
-	return text + " is " + shown
+	return shown
 }
 
 // text is how a term was written.
 func (t *trail) text(f *failure, term *ast.Term) string {
 	switch value := term.Value.(type) {
 	case ast.Var:
-		if name, known := t.compiler.RewrittenVars[value]; known {
+		if name, known := t.compiler.RewrittenVars[value]; known && !strings.HasPrefix(string(name), ast.LocalVarPrefix) {
 			return string(name)
 		}
 		for _, sibling := range f.siblings { // what was put into a variable of its own
-			if sibling != f.expr && sets(sibling, value) && sibling.Location != nil {
-				return strings.Join(strings.Fields(string(sibling.Location.Text)), " ")
+			if sibling == f.expr {
+				continue
 			}
+			if same := equated(sibling, value); same != nil {
+				return t.text(f, same)
+			}
+			if sets(sibling, value) && sibling.Location != nil {
+				return onOneLine(sibling.Location.Text)
+			}
+		}
+		if strings.HasPrefix(string(value), ast.LocalVarPrefix) {
+			return "_"
 		}
 	case ast.Ref:
 		shown := slices.Clone(value)
@@ -359,9 +383,15 @@ func (t *trail) text(f *failure, term *ast.Term) string {
 			}
 		}
 		return shortRef(shown)
+	case *ast.ArrayComprehension, *ast.SetComprehension, *ast.ObjectComprehension, ast.Call:
+		if term.Location != nil && len(term.Location.Text) > 0 {
+			return onOneLine(term.Location.Text)
+		}
 	}
 	return term.String()
 }
+
+func onOneLine(text []byte) string { return strings.Join(strings.Fields(string(text)), " ") }
 
 // shortRef leaves out the package of rules, as sources do.
 func shortRef(ref ast.Ref) string {
@@ -375,6 +405,19 @@ func shortRef(ref ast.Ref) string {
 		return text
 	}
 	return name
+}
+
+// equated is what a variable is put equal to, nil where the expression does not.
+func equated(expr *ast.Expr, v ast.Var) *ast.Term {
+	if !expr.IsEquality() {
+		return nil
+	}
+	for i, term := range expr.Operands() {
+		if term.Value.Compare(v) == 0 {
+			return expr.Operand(1 - i)
+		}
+	}
+	return nil
 }
 
 // sets reports whether an expression gives a variable its value.

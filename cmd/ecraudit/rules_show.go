@@ -1,0 +1,235 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/spf13/cobra"
+
+	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
+	"github.com/ecraudit/ecraudit/internal/workbench"
+)
+
+func newRulesShow(s streams) *cobra.Command {
+	var f ruleFlags
+	var format string
+	command := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show everything about one rule: what, why, what it takes, and its source",
+		Example: `  ecraudit rules show release-unsigned
+  ecraudit rules show enhanced-scanning --rules my-rules --format json`,
+		Args: exactlyOne("the id of a rule, such as release-unsigned"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := oneOf("--format", format, []string{"table", "json"}); err != nil {
+				return err
+			}
+			c, rules, err := f.load()
+			if err != nil {
+				return err
+			}
+			if err := oneOf("ID", args[0], rules.IDs()); err != nil {
+				return err
+			}
+			library, err := workbench.NewLibrary(rules, slices.Concat(c.RulePaths, f.rules), func(r *evaluate.Rule) bool { return r.ID == args[0] })
+			if err != nil {
+				return err
+			}
+			shown := shownRuleOf(c, library)
+			if format == "json" {
+				return writeJSON(s.out, shown)
+			}
+			return shown.page(newSheet(s)).writeTo(s.out)
+		},
+	}
+	f.addPaths(command.Flags())
+	command.Flags().StringVar(&format, "format", "table", "`FORMAT`: table or json")
+	complete(command, "format", []string{"table", "json"})
+	return command
+}
+
+// shownRule is all that there is to say of a rule.
+type shownRule struct {
+	finding.Rule
+	Enabled    bool               `json:"enabled"`          // somewhere
+	Default    string             `json:"default"`          // on or off
+	Configured []config.RulePlace `json:"configured"`       // in order; later ones win
+	Package    string             `json:"package"`          // without data.
+	Images     string             `json:"images,omitempty"` // that an image rule is about
+	Calls      []neededCall       `json:"calls"`            // beside listing repositories
+	Fixes      []string           `json:"fixes"`            // actions that its source names
+	Unknown    bool               `json:"says_unknown"`     // the rule itself, beside the engine
+	Page       string             `json:"page,omitempty"`   // address of its page
+	File       string             `json:"file"`
+	Cases      int                `json:"cases"` // in its table
+	Source     string             `json:"source"`
+}
+
+// neededCall is a document that a rule takes, and the calls that read it.
+type neededCall struct {
+	Need     snapshot.Need `json:"need"`
+	Required bool          `json:"required"` // without it the rule cannot tell
+	Calls    []string      `json:"calls"`
+}
+
+// callsOf are the calls that read a document, as docs/collecting.md has them.
+var callsOf = map[snapshot.Need][]string{
+	snapshot.NeedRegistryPolicy:      {"ecr:GetRegistryPolicy"},
+	snapshot.NeedRegistryScanning:    {"ecr:GetRegistryScanningConfiguration"},
+	snapshot.NeedReplication:         {"ecr:DescribeRegistry"},
+	snapshot.NeedPullThroughCache:    {"ecr:DescribePullThroughCacheRules"},
+	snapshot.NeedCreationTemplates:   {"ecr:DescribeRepositoryCreationTemplates"},
+	snapshot.NeedAccountSettings:     {"ecr:GetAccountSetting"},
+	snapshot.NeedPolicy:              {"ecr:GetRepositoryPolicy"},
+	snapshot.NeedLifecycle:           {"ecr:GetLifecyclePolicy"},
+	snapshot.NeedTags:                {"ecr:ListTagsForResource"},
+	snapshot.NeedScanning:            {"ecr:BatchGetRepositoryScanningConfiguration"},
+	snapshot.NeedImages:              {"ecr:DescribeImages"},
+	snapshot.NeedReleaseScanFindings: {"ecr:DescribeImages", "ecr:DescribeImageScanFindings", "ecr:BatchGetImage"},
+	snapshot.NeedScanFindings:        {"ecr:DescribeImages", "ecr:DescribeImageScanFindings", "ecr:BatchGetImage"},
+	snapshot.NeedImageGraph:          {"ecr:DescribeImages", "ecr:BatchGetImage"},
+}
+
+func shownRuleOf(c *config.Config, library *workbench.Library) shownRule {
+	rule := library.Chosen()[0]
+	shown := shownRule{
+		Rule: rule.Rule, Enabled: c.MayRun(rule.ID, !rule.Optional), Default: "on", Configured: c.RulePlaces(rule.ID),
+		Package: rule.Package(), Calls: []neededCall{}, Fixes: fixesOf(rule), Unknown: rule.TellsUnknown(),
+		File: rule.Filename(), Source: string(library.Text(rule.Filename())),
+	}
+	if rule.Optional {
+		shown.Default = "off"
+	}
+	if shown.Configured == nil {
+		shown.Configured = []config.RulePlace{}
+	}
+	if rule.Scope == finding.ScopeImage {
+		shown.Images = string(rule.Images)
+	}
+	for _, need := range rule.Needs {
+		shown.Calls = append(shown.Calls, neededCall{need, true, callsOf[need]})
+	}
+	for _, need := range rule.Uses {
+		shown.Calls = append(shown.Calls, neededCall{need, false, callsOf[need]})
+	}
+	if rule.Builtin() {
+		shown.Page = rulePage(rule.ID)
+	}
+	if tables, err := library.Tables(); err == nil { // cases that do not compile are for rules test to tell
+		shown.Cases = len(tables[rule.ID])
+	}
+	return shown
+}
+
+// fixesOf are the actions that stand in a rule's source.
+func fixesOf(rule *evaluate.Rule) []string {
+	found := map[string]bool{}
+	ast.WalkTerms(rule.Module(), func(t *ast.Term) bool {
+		if text, ok := t.Value.(ast.String); ok && slices.Contains(finding.Actions(), finding.Action(text)) {
+			found[string(text)] = true
+		}
+		return false
+	})
+	fixes := slices.Sorted(maps.Keys(found))
+	if fixes == nil {
+		fixes = []string{}
+	}
+	return fixes
+}
+
+// page shows the rule for people.
+func (r *shownRule) page(p *sheet) *sheet {
+	p.say("", "", "%s", r.ID)
+	p.say("", "", "%s", r.Title)
+	for _, part := range []struct{ title, text string }{
+		{"WHAT IT LOOKS FOR", r.Description}, {"WHY IT MATTERS", r.Why}, {"HOW TO MEND IT", r.Remediation},
+	} {
+		if part.text != "" {
+			p.gap()
+			p.say("", "", "%s", part.title)
+			p.say("  ", "", "%s", part.text)
+		}
+	}
+	p.gap()
+	p.say("", "", "SEVERITY AND SCOPE")
+	p.say("  ", "", "%s, %s by default", r.Severity, r.Default)
+	for _, place := range r.Configured {
+		where := "everywhere"
+		if place.Scope != (config.Place{}) {
+			where = "in the scope of " + place.Scope.String()
+		}
+		p.say("  ", "", "%s %s (%s)", place.Value, where, place.At)
+	}
+	p.say("  ", "", "Scope: %s%s", r.Scope, r.imagesWords())
+	p.gap()
+	p.say("", "", "WHAT IT TAKES")
+	r.takes(p)
+	r.answers(p)
+	r.references(p)
+	p.gap()
+	p.say("", "", "SOURCE %s", r.File)
+	p.show(r.Source)
+	return p
+}
+
+func (r *shownRule) imagesWords() string {
+	if r.Images == "" || r.Images == string(evaluate.AllImages) {
+		return ""
+	}
+	return ", of images that are " + r.Images
+}
+
+func (r *shownRule) takes(p *sheet) {
+	if len(r.Calls) == 0 {
+		p.say("  ", "", "Nothing beyond the list of repositories: ecr:DescribeRepositories")
+	}
+	for _, c := range r.Calls {
+		kind := "needs"
+		if !c.Required {
+			kind = "uses "
+		}
+		p.say("  ", "", "%s %s: %s", kind, c.Need, strings.Join(c.Calls, ", "))
+	}
+}
+
+func (r *shownRule) answers(p *sheet) {
+	p.gap()
+	p.say("", "", "WHAT IT SAYS")
+	answers := "fail"
+	if r.Unknown {
+		answers = "fail and unknown"
+	}
+	p.say("  ", "", "It says %s. Where a document that it needs could not be read it is unknown.", answers)
+	if len(r.Fixes) > 0 {
+		p.say("  ", "", "Fixes: %s", strings.Join(r.Fixes, ", "))
+	}
+	if r.Cases > 0 {
+		p.say("  ", "", "%s: ecraudit rules test --run %s", plural(r.Cases, "case", "cases"), r.Package)
+	}
+}
+
+func (r *shownRule) references(p *sheet) {
+	if len(r.Frameworks) > 0 {
+		p.gap()
+		p.say("", "", "FRAMEWORKS")
+		for _, name := range slices.Sorted(maps.Keys(r.Frameworks)) {
+			p.say("  ", "", "%s: %s", name, strings.Join(r.Frameworks[name], ", "))
+		}
+	}
+	if len(r.Links) == 0 && r.Page == "" {
+		return
+	}
+	p.gap()
+	p.say("", "", "LINKS")
+	for _, link := range r.Links {
+		p.show("  " + link)
+	}
+	if r.Page != "" {
+		p.show(fmt.Sprintf("  %s", r.Page))
+	}
+}
