@@ -38,8 +38,8 @@ or resources an array.
 A rule that is on nowhere is run everywhere; where the configuration turns it off,
 that is said. What it finds does not change the exit code.`,
 		Example: `  ecraudit rules run scan-on-push --snapshot org.snapshot
-  ecraudit rules run tag-immutability --snapshot org.snapshot --repository 'team/*' --explain
-  ecraudit rules run repository-public --snapshot org.snapshot --repository public/mirror --input`,
+  ecraudit rules run tag-immutability --snapshot org.snapshot --repository 'payments/*' --explain
+  ecraudit rules run repository-public --snapshot org.snapshot --repository payments/vulnerable --input`,
 		Args: exactlyOne("the id of a rule, such as scan-on-push"),
 		RunE: func(command *cobra.Command, args []string) error {
 			return f.run(command.Context(), args[0], s)
