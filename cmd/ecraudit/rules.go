@@ -52,7 +52,7 @@ a workbench for those who write rules.`,
 	f.add(command.Flags())
 	command.Flags().StringVar(&format, "format", "table", "`FORMAT`: table or json")
 	complete(command, "format", []string{"table", "json"})
-	command.AddCommand(newRulesNew(s), newRulesShow(s), newRulesTest(s), newRulesLint(s), newRulesRun(s), newRulesBench(s))
+	command.AddCommand(newRulesNew(s), newRulesShow(s), newRulesTest(s), newRulesLint(s), newRulesRun(s), newRulesBench(s), newRulesDocs(s), newRulesSchema(s))
 	return command
 }
 

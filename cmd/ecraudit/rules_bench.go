@@ -31,7 +31,7 @@ Each rule is evaluated alone by OPA, several times, and the shortest time counts
 			if err := oneOf("--format", format, []string{"table", "json"}); err != nil {
 				return err
 			}
-			c, rules, err := f.load()
+			c, rules, err := f.load(command.Context(), s)
 			if err != nil {
 				return err
 			}
@@ -46,7 +46,7 @@ Each rule is evaluated alone by OPA, several times, and the shortest time counts
 		},
 	}
 	flags := command.Flags()
-	f.addPaths(flags)
+	f.addFiles(flags)
 	flags.StringVar(&snapshotPath, "snapshot", "", "judge this snapshot `FILE` instead of the built-in organization")
 	flags.StringVar(&format, "format", "table", "`FORMAT`: table or json")
 	complete(command, "format", []string{"table", "json"})
@@ -68,7 +68,7 @@ func measure(ctx context.Context, c *config.Config, rules *evaluate.Rules, snaps
 		return workbench.Costs{}, err
 	}
 	defer saved.Close()
-	engine, err := saved.engine(c, rules)
+	engine, err := saved.engine(c, rules, conductFlags{})
 	if err != nil {
 		return workbench.Costs{}, err
 	}

@@ -10,19 +10,12 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/ecraudit/ecraudit/internal/audit"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/reference"
 	"github.com/ecraudit/ecraudit/internal/workbench"
 )
-
-// addPaths are the flags that say which rules there are, of commands that do not
-// ask which of them run.
-func (f *ruleFlags) addPaths(flags *pflag.FlagSet) {
-	f.addFiles(flags)
-}
 
 // cases loads rules with their cases: all of them, or those in folders. Bundles
 // and artifacts hold rules without cases, which are tested where they are written.
@@ -37,8 +30,7 @@ func (f *ruleFlags) cases(ctx context.Context, folders []string, s streams) (*wo
 		return nil, err
 	}
 	named.tellDoubts(messagesOf(s.err))
-	local := slices.DeleteFunc(slices.Clone(paths), reference.IsPacked)
-	return workbench.NewLibrary(rules, local, func(rule *evaluate.Rule) bool {
+	return workbench.NewLibrary(rules, paths, func(rule *evaluate.Rule) bool {
 		if len(folders) == 0 {
 			return !reference.IsPacked(rule.Filename())
 		}
@@ -85,7 +77,7 @@ Exit codes:
 		},
 	}
 	flags := command.Flags()
-	f.addPaths(flags)
+	f.addFiles(flags)
 	flags.StringVar(&f.format, "format", "table", "`FORMAT`: table or json")
 	flags.StringVar(&f.run, "run", "", "only cases whose package and name match (`PATTERN`, RE2)")
 	flags.Float64Var(&f.minCoverage, "min-coverage", 0, "fail where the cases of a rule cover less (`PERCENT`)")

@@ -55,7 +55,7 @@ Exit codes:
 		},
 	}
 	flags := command.Flags()
-	f.addPaths(flags)
+	f.addFiles(flags)
 	flags.StringVar(&format, "format", "table", "`FORMAT`: table or json")
 	flags.BoolVar(&strict, "strict", false, "fail on warnings, too")
 	complete(command, "format", []string{"table", "json"})

@@ -32,8 +32,7 @@ The rule looks at something simple in each of the documents that --needs names.`
   ecraudit rules new old-image --scope image --severity low --title 'Images are rebuilt'`,
 		Args: exactlyOne("the id of the new rule, such as owner-tag"),
 		RunE: func(command *cobra.Command, args []string) error {
-			scopes := []string{string(finding.ScopeOrganization), string(finding.ScopeRegistry), string(finding.ScopeRepository), string(finding.ScopeImage)}
-			if err := oneOf("--scope", scope, scopes); err != nil {
+			if err := oneOf("--scope", scope, scopeNames()); err != nil {
 				return err
 			}
 			if err := oneOf("--severity", severity, finding.SeverityNames()); err != nil {
@@ -53,13 +52,13 @@ The rule looks at something simple in each of the documents that --needs names.`
 		},
 	}
 	flags := command.Flags()
-	f.addPaths(flags)
+	f.addFiles(flags)
 	flags.StringVar(&scope, "scope", "", "what the rule judges (`SCOPE`): organization, registry, repository or image")
 	flags.StringVar(&severity, "severity", "medium", "`SEVERITY` of the rule: critical, high, medium, low or info")
 	flags.StringVar(&n.Title, "title", "", "what should hold, in one line (`TEXT`)")
 	flags.StringSliceVar(&n.Needs, "needs", nil, "documents (`NEEDS`) that the rule looks at, such as tags or lifecycle")
 	flags.StringVar(&n.Folder, "dir", "my-rules", "`FOLDER` to write to")
-	complete(command, "scope", []string{"organization", "registry", "repository", "image"})
+	complete(command, "scope", scopeNames())
 	complete(command, "severity", finding.SeverityNames())
 	return command
 }

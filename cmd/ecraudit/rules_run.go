@@ -46,7 +46,7 @@ that is said. What it finds does not change the exit code.`,
 		},
 	}
 	flags := command.Flags()
-	f.addPaths(flags)
+	f.addFiles(flags)
 	flags.StringVar(&f.snapshot, "snapshot", "", "the snapshot `FILE` to look at")
 	flags.StringVar(&f.repository, "repository", "", "only repositories whose names match (`GLOB`)")
 	flags.StringVar(&f.account, "account", "", "only in the account of this `ID`")
@@ -63,11 +63,11 @@ func (f *rulesRunFlags) run(ctx context.Context, id string, s streams) error {
 	if err != nil {
 		return err
 	}
-	c, rules, err := f.load()
+	c, rules, err := f.load(ctx, s)
 	if err != nil {
 		return err
 	}
-	if err := oneOf("ID", id, rules.IDs()); err != nil {
+	if err := inRego(rules, id); err != nil {
 		return err
 	}
 	saved, err := openSnapshot(f.snapshot)
@@ -81,7 +81,7 @@ func (f *rulesRunFlags) run(ctx context.Context, id string, s streams) error {
 	if !c.MayRun(id, !rules.Rule(id).Optional) {
 		rules = rules.On(id)
 	}
-	engine, err := saved.engine(c, rules)
+	engine, err := saved.engine(c, rules, conductFlags{})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/spf13/cobra"
 
+	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
@@ -25,15 +26,15 @@ func newRulesShow(s streams) *cobra.Command {
 		Example: `  ecraudit rules show release-unsigned
   ecraudit rules show enhanced-scanning --rules my-rules --format json`,
 		Args: exactlyOne("the id of a rule, such as release-unsigned"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(command *cobra.Command, args []string) error {
 			if err := oneOf("--format", format, []string{"table", "json"}); err != nil {
 				return err
 			}
-			c, rules, err := f.load()
+			c, rules, err := f.load(command.Context(), s)
 			if err != nil {
 				return err
 			}
-			if err := oneOf("ID", args[0], rules.IDs()); err != nil {
+			if err := inRego(rules, args[0]); err != nil {
 				return err
 			}
 			library, err := workbench.NewLibrary(rules, slices.Concat(c.RulePaths, f.rules), func(r *evaluate.Rule) bool { return r.ID == args[0] })
@@ -47,7 +48,7 @@ func newRulesShow(s streams) *cobra.Command {
 			return shown.page(newSheet(s)).writeTo(s.out)
 		},
 	}
-	f.addPaths(command.Flags())
+	f.addFiles(command.Flags())
 	command.Flags().StringVar(&format, "format", "table", "`FORMAT`: table or json")
 	complete(command, "format", []string{"table", "json"})
 	return command
@@ -77,22 +78,25 @@ type neededCall struct {
 	Calls    []string      `json:"calls"`
 }
 
-// callsOf are the calls that read a document, as docs/collecting.md has them.
-var callsOf = map[snapshot.Need][]string{
-	snapshot.NeedRegistryPolicy:      {"ecr:GetRegistryPolicy"},
-	snapshot.NeedRegistryScanning:    {"ecr:GetRegistryScanningConfiguration"},
-	snapshot.NeedReplication:         {"ecr:DescribeRegistry"},
-	snapshot.NeedPullThroughCache:    {"ecr:DescribePullThroughCacheRules"},
-	snapshot.NeedCreationTemplates:   {"ecr:DescribeRepositoryCreationTemplates"},
-	snapshot.NeedAccountSettings:     {"ecr:GetAccountSetting"},
-	snapshot.NeedPolicy:              {"ecr:GetRepositoryPolicy"},
-	snapshot.NeedLifecycle:           {"ecr:GetLifecyclePolicy"},
-	snapshot.NeedTags:                {"ecr:ListTagsForResource"},
-	snapshot.NeedScanning:            {"ecr:BatchGetRepositoryScanningConfiguration"},
-	snapshot.NeedImages:              {"ecr:DescribeImages"},
-	snapshot.NeedReleaseScanFindings: {"ecr:DescribeImages", "ecr:DescribeImageScanFindings", "ecr:BatchGetImage"},
-	snapshot.NeedScanFindings:        {"ecr:DescribeImages", "ecr:DescribeImageScanFindings", "ecr:BatchGetImage"},
-	snapshot.NeedImageGraph:          {"ecr:DescribeImages", "ecr:BatchGetImage"},
+// inRego refuses what is the id of no rule that is written in Rego.
+func inRego(rules *evaluate.Rules, id string) error {
+	if err := oneOf("ID", id, rules.IDs()); err != nil {
+		return err
+	}
+	if rules.Rule(id) == nil {
+		return fmt.Errorf("%s is judged by ecraudit itself, so that there is no rule in Rego: see %s", id, rulePage(id))
+	}
+	return nil
+}
+
+// callsOf are the calls that read a document.
+func callsOf(need snapshot.Need) (calls []string) {
+	for _, call := range collect.Calls() {
+		if slices.Contains(call.Needs, need) {
+			calls = append(calls, call.Operation)
+		}
+	}
+	return calls
 }
 
 func shownRuleOf(c *config.Config, library *workbench.Library) shownRule {
@@ -100,7 +104,7 @@ func shownRuleOf(c *config.Config, library *workbench.Library) shownRule {
 	shown := shownRule{
 		Rule: rule.Rule, Enabled: c.MayRun(rule.ID, !rule.Optional), Default: "on", Configured: c.RulePlaces(rule.ID),
 		Package: rule.Package(), Calls: []neededCall{}, Fixes: fixesOf(rule), Unknown: rule.TellsUnknown(),
-		File: rule.Filename(), Source: string(library.Text(rule.Filename())),
+		File: rule.Filename(), Source: rule.Text(),
 	}
 	if rule.Optional {
 		shown.Default = "off"
@@ -112,10 +116,10 @@ func shownRuleOf(c *config.Config, library *workbench.Library) shownRule {
 		shown.Images = string(rule.Images)
 	}
 	for _, need := range rule.Needs {
-		shown.Calls = append(shown.Calls, neededCall{need, true, callsOf[need]})
+		shown.Calls = append(shown.Calls, neededCall{need, true, callsOf(need)})
 	}
 	for _, need := range rule.Uses {
-		shown.Calls = append(shown.Calls, neededCall{need, false, callsOf[need]})
+		shown.Calls = append(shown.Calls, neededCall{need, false, callsOf(need)})
 	}
 	if rule.Builtin() {
 		shown.Page = rulePage(rule.ID)

@@ -29,6 +29,9 @@ func (rule *Rule) Package() string { return rulePackage + "." + rule.name }
 // Module is the parsed rule. It is not to be changed.
 func (rule *Rule) Module() *ast.Module { return rule.module }
 
+// Text is the rule, as its file has it.
+func (rule *Rule) Text() string { return rule.text }
+
 // Builtin reports whether the rule is a default one.
 func (rule *Rule) Builtin() bool { return rule.builtin }
 

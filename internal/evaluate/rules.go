@@ -31,6 +31,7 @@ type Rule struct {
 	Images Selection
 
 	module   *ast.Module
+	text     string
 	name     string // the last part of its package
 	deny     bool   // it defines deny, or unknown, or both
 	unknown  bool
@@ -253,7 +254,7 @@ func (r *Rules) IDs() []string {
 
 // newRule reads a rule's METADATA.
 func newRule(name string, module *ast.Module, s sourceText) (*Rule, error) {
-	rule := &Rule{module: module, name: name, builtin: s.builtin(), filename: s.filename}
+	rule := &Rule{module: module, text: s.text, name: name, builtin: s.builtin(), filename: s.filename}
 	annotations := packageAnnotations(module)
 	if annotations == nil {
 		return nil, fmt.Errorf("%s:%d: the rule has no METADATA: write a comment block that starts with \"# METADATA\" right above its package, with title, description and custom: {id, severity, scope, needs}", s.filename, module.Package.Location.Row)

@@ -20,6 +20,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/reference"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/ecraudit/ecraudit/policies"
 )
@@ -74,6 +75,9 @@ func readTexts(paths []string) (map[string][]byte, error) {
 		return nil, err
 	}
 	for _, path := range paths {
+		if reference.IsPacked(path) {
+			continue // bundles and artifacts hold no cases
+		}
 		info, err := os.Stat(path)
 		if err != nil {
 			return nil, fmt.Errorf("rules: %s: %w", path, snapshot.Cause(err))

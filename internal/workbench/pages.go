@@ -106,13 +106,22 @@ type SourceLinks struct {
 	Rule, Cases string
 }
 
+// PageMark says that a page was written by a command, which may write it anew.
+const PageMark = "<!-- Generated: ecraudit rules docs -->\n\n"
+
 // Sources are the links from a page in a folder.
 func Sources(rule *evaluate.Rule, l *Library, folder string) SourceLinks {
-	links := SourceLinks{Rule: relative(folder, rule.Filename())}
+	links := SourceLinks{Mark: PageMark, Rule: relative(folder, rule.Filename())}
 	if files := l.testFiles(rule); len(files) > 0 {
 		links.Cases = relative(folder, files[0])
 	}
 	return links
+}
+
+// BuiltinSources are links to a default rule where it is published.
+func BuiltinSources(rule *evaluate.Rule) SourceLinks {
+	source := "https://github.com/ecraudit/ecraudit/blob/main/" + rule.Filename()
+	return SourceLinks{Mark: PageMark, Rule: source, Cases: strings.TrimSuffix(source, ".rego") + "_test.rego"}
 }
 
 func relative(folder, path string) string {
