@@ -339,6 +339,8 @@ func (w *world) followBlock(p page, b block) {
 			w.t.Errorf("%s:%d: %s\nexit code %d: %s", p.name, b.line, line, r.code, r.err)
 		case strings.HasPrefix(line, "opa test "):
 			w.opaTest(strings.TrimPrefix(line, "opa test "))
+		case strings.HasPrefix(line, "conftest test "):
+			w.conftest(strings.TrimPrefix(line, "conftest test "))
 		case strings.HasPrefix(line, "jq "):
 			w.jq(line)
 		case !ours:

@@ -290,10 +290,63 @@ func TestCallsOfNeeds(t *testing.T) {
 		}
 	}
 	named := map[string][]string{}
-	for need, calls := range callsOf {
-		named[string(need)] = calls
+	for need := range documented {
+		named[need] = callsOf(snapshot.Need(need))
+		slices.Sort(named[need])
+		slices.Sort(documented[need])
+	}
+	if len(documented) == 0 {
+		t.Error("docs/collecting.md has no table of needs")
 	}
 	if diff := gocmp.Diff(documented, named); diff != "" {
 		t.Errorf("docs/collecting.md (-) and rules show (+) differ:\n%s", diff)
+	}
+}
+
+// conftest asks the package main for messages as conftest does; tools/conftest
+// runs the program itself.
+func (w *world) conftest(line string) {
+	w.t.Helper()
+	args := strings.Fields(line)
+	var folders []string
+	for len(args) > 2 && args[0] == "--policy" {
+		folder := args[1]
+		if folder == "policies" { // of the repository
+			folder = filepath.Join(root, folder)
+		}
+		folders, args = append(folders, folder), args[2:]
+	}
+	value, err := ast.ValueFromReader(strings.NewReader(w.read(args[0])))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	noRego := func(path string, info os.FileInfo, _ int) bool {
+		return !info.IsDir() && !strings.HasSuffix(path, ".rego")
+	}
+	for _, set := range []string{"deny", "warn"} {
+		results, err := rego.New(rego.Query("data.main."+set), rego.ParsedInput(value), rego.Load(folders, noRego)).Eval(w.t.Context())
+		if err != nil || len(results) != 1 {
+			w.t.Fatalf("conftest test %s: %d results, %v", line, len(results), err)
+		}
+		messages := results[0].Expressions[0].Value.([]any)
+		for _, message := range messages {
+			if _, isText := message.(string); !isText {
+				w.t.Errorf("conftest test %s: %v is no message", line, message)
+			}
+		}
+		if set == "deny" && len(messages) == 0 {
+			w.t.Errorf("conftest test %s finds nothing", line)
+		}
+	}
+}
+
+// What tools/conftest tests conftest with is what rules run prints, at another
+// time.
+func TestConftestInputs(t *testing.T) {
+	w := demoSnapshot(t)
+	moments := regexp.MustCompile(`\b[0-9]{19}\b`)
+	for file, repository := range map[string]string{"conftest_fail.json": "tools/flag-says-scanned", "conftest_pass.json": "payments/scan-*"} {
+		printed := w.works("rules run scan-on-push --snapshot org.snapshot --input --repository " + repository).out
+		golden(t, file, moments.ReplaceAllString(printed, "1795000000000000000"))
 	}
 }
