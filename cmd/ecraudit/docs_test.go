@@ -312,6 +312,11 @@ func TestDocumentedCommands(t *testing.T) {
 		}
 		t.Run(p.name, func(t *testing.T) {
 			w := reader(t)
+			if p.name == "CONTRIBUTING.md" { // whose first step has the rule written
+				if err := os.Remove(tutorialRule); err != nil {
+					t.Fatal(err)
+				}
+			}
 			for _, b := range p.blocks {
 				switch {
 				case b.title != "" && (b.language == "rego" || b.language == "yaml" || b.language == "json"):

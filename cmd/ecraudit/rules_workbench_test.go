@@ -378,3 +378,20 @@ func TestDocumentedLints(t *testing.T) {
 		}
 	}
 }
+
+// The rule of CONTRIBUTING passes what it is put through there.
+func TestTutorialPasses(t *testing.T) {
+	w := demoWorld(t)
+	w.works("rules new enhanced-scanning --scope registry")
+	w.write(tutorialRule, titled(t, "CONTRIBUTING.md", tutorialRule).text)
+	if r := w.run("rules test my-rules"); r.code != 2 {
+		t.Errorf("the cases of the template do not fail: %s", r.out)
+	}
+	cases := strings.TrimSuffix(tutorialRule, ".rego") + "_test.rego"
+	w.write(cases, titled(t, "CONTRIBUTING.md", cases).text)
+	for _, line := range []string{"rules test my-rules --min-coverage 100", "rules lint my-rules --strict"} {
+		if r := w.run(line); r.code != 0 {
+			t.Errorf("%s: exit code %d\n%s%s", line, r.code, r.out, r.err)
+		}
+	}
+}

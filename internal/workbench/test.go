@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -161,7 +163,7 @@ type testRun struct {
 func (l *Library) runTests(ctx context.Context, pattern string) (*testRun, error) {
 	run := &testRun{library: l, coverage: newWitness(l)}
 	runner := tester.NewRunner().SetTimeout(caseTimeout).CapturePrintOutput(true).RaiseBuiltinErrors(true).
-		SetModules(l.modules()).SetCoverageQueryTracer(run.coverage).Filter(pattern)
+		SetModules(l.modules()).SetCoverageQueryTracer(run.coverage).Filter(pattern).SetParallel(runtime.GOMAXPROCS(0))
 	results, err := runner.RunTests(ctx, nil)
 	if err != nil {
 		return nil, inLines(err)
@@ -263,6 +265,8 @@ func (l *Library) noteAt(file, note string) string {
 type witness struct {
 	cover *cover.Cover
 	rules map[string]*evaluate.Rule // by file
+
+	mu    sync.Mutex // of what follows: tests run at the same time
 	terms map[string]map[*ast.Term]bool
 	seen  map[string][]ast.Value
 }
@@ -287,7 +291,12 @@ func (w *witness) TraceEvent(e topdown.Event) {
 		return
 	}
 	rule := w.rules[e.Location.File]
-	if rule == nil || w.terms[rule.ID][input] {
+	if rule == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.terms[rule.ID][input] {
 		return
 	}
 	w.terms[rule.ID][input] = true
@@ -297,4 +306,8 @@ func (w *witness) TraceEvent(e topdown.Event) {
 	}
 }
 
-func (w *witness) inputs(rule *evaluate.Rule) []ast.Value { return w.seen[rule.ID] }
+// inputs are those that a rule was asked about, in an order that does not depend
+// on which test came first.
+func (w *witness) inputs(rule *evaluate.Rule) []ast.Value {
+	return slices.SortedFunc(slices.Values(w.seen[rule.ID]), ast.Value.Compare)
+}
