@@ -155,7 +155,7 @@ func (w *ruleWatcher) look(ctx context.Context, saved *snapshotFile) ([]evaluate
 	if err != nil {
 		return nil, err
 	}
-	sights := append(w.sights, overall...)
+	sights := slices.Concat(w.sights, overall)
 	slices.SortStableFunc(sights, func(a, b evaluate.Sight) int {
 		return cmp.Or(a.Target.Compare(b.Target), cmp.Compare(a.Repository, b.Repository))
 	})

@@ -29,7 +29,7 @@ and stay as they are where they are there.`,
 		Example: `  ecraudit rules schema --scope repository
   ecraudit rules schema -o my-rules --scope registry`,
 		Args: noArguments,
-		RunE: func(command *cobra.Command, _ []string) error {
+		RunE: func(*cobra.Command, []string) error {
 			if scope != "" {
 				if err := oneOf("--scope", scope, scopeNames()); err != nil {
 					return err
@@ -108,10 +108,10 @@ func writeEditorFile(path string, file workbench.EditorFile) (bool, error) {
 
 // writeBelow writes a file, with the folders that it takes.
 func writeBelow(path string, text []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil { //nolint:gosec // sources and pages are read by others
 		return fmt.Errorf("--output: %s: %w", filepath.Dir(path), snapshot.Cause(err))
 	}
-	if err := os.WriteFile(path, text, 0o644); err != nil {
+	if err := os.WriteFile(path, text, 0o644); err != nil { //nolint:gosec // sources and pages are read by others
 		return fmt.Errorf("--output: %s: %w", path, snapshot.Cause(err))
 	}
 	return nil

@@ -37,7 +37,7 @@ type Step struct {
 	Why string `json:"why,omitempty"`
 }
 
-// Reached reports whether the expression was looked at at all.
+// Reached reports whether the expression was looked at.
 func (s Step) Reached() bool { return s.Held+s.Failed > 0 }
 
 // Explain evaluates a rule on an input that an engine built, and says what

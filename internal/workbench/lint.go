@@ -216,7 +216,7 @@ func (c *linter) heeded() []Problem {
 	for _, rule := range c.library.Chosen() {
 		for _, comment := range c.comments(rule.Filename()) {
 			m := ignoring.FindStringSubmatch(string(comment.Text))
-			if m != nil && strings.HasPrefix(m[1], "ecraudit") && !used[comment] {
+			if len(m) > 0 && strings.HasPrefix(m[1], "ecraudit") && !used[comment] {
 				kept = append(kept, Problem{
 					Lint: "unused-ignore", Severity: IsWarning, Rule: rule.ID, File: rule.Filename(), Line: comment.Location.Row, Column: comment.Location.Col,
 					Message: fmt.Sprintf("the comment ignores %s, which is not there", strings.TrimSpace(m[2])), Remedy: "remove it",

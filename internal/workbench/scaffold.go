@@ -58,7 +58,7 @@ func (n *NewRule) Write(known *evaluate.Rules) (Files, error) {
 	if err != nil {
 		return Files{}, err
 	}
-	if err := os.MkdirAll(n.Folder, 0o755); err != nil {
+	if err := os.MkdirAll(n.Folder, 0o755); err != nil { //nolint:gosec // sources and pages are read by others
 		return Files{}, fmt.Errorf("--dir: %s: %w", n.Folder, snapshot.Cause(err))
 	}
 	if err := errors.Join(writeNew(files.Rule, rule), writeNew(files.Cases, cases)); err != nil {
@@ -86,7 +86,7 @@ func (n *NewRule) page(files Files) ([]byte, error) {
 }
 
 func writeNew(path string, text []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // sources and pages are read by others
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, snapshot.Cause(err))
 	}
