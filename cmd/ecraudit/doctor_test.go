@@ -2,6 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -157,6 +161,23 @@ func TestDoctorOfWhatIsWrong(t *testing.T) {
 			"", doctor.Endpoints, doctor.Failed, "no connection", "check firewalls", 2},
 		"STS of no known name": {func(w *world) { w.t.Setenv("AWS_ENDPOINT_URL_STS", "http://no-such-host.invalid") },
 			"", doctor.Endpoints, doctor.Failed, "the name is not known", "check the name of the region", 2},
+		"a certificate that is not trusted": {func(w *world) {
+			behind := httptest.NewTLSServer(http.NotFoundHandler())
+			behind.Config.ErrorLog = log.New(io.Discard, "", 0)
+			w.t.Cleanup(behind.Close)
+			w.t.Setenv("AWS_ENDPOINT_URL_ECR", behind.URL)
+		}, "", doctor.Endpoints, doctor.Failed, "the certificate is not trusted", "AWS_CA_BUNDLE", 2},
+		"a page of a proxy": {func(w *world) {
+			page := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusForbidden)
+				_, _ = io.WriteString(w, "<html>blocked</html>")
+			}))
+			w.t.Cleanup(page.Close)
+			w.t.Setenv("AWS_ENDPOINT_URL_ECR", page.URL)
+		}, "", doctor.Endpoints, doctor.Failed, "it answers with status 403", "this is no answer of AWS", 2},
+		"an endpoint that does not answer": {func(w *world) {
+			w.server.Faults().Add(awssim.Fault{Kind: awssim.Latency, Operation: "ecr:*", Delay: time.Second})
+		}, "--call-timeout 100ms", doctor.Endpoints, doctor.Failed, "no answer in time", "--call-timeout waits longer", 2},
 		"no credentials": {func(w *world) {
 			w.t.Setenv("AWS_ACCESS_KEY_ID", "")
 			w.t.Setenv("AWS_SECRET_ACCESS_KEY", "")

@@ -312,6 +312,9 @@ var targets = map[string]string{
 	"AWSOrganizationsV20161128":            "organizations",
 }
 
+// queryVersions maps the version that a call of the query protocol names to a service.
+var queryVersions = map[string]string{"2011-06-15": "sts", "2016-11-15": "ec2"}
+
 // route finds the service and the operation, from the target, the form, or the path.
 func (c *call) route(r *http.Request, sig signature) {
 	c.region, c.service = sig.region, sig.service
@@ -324,6 +327,9 @@ func (c *call) route(r *http.Request, sig signature) {
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded") {
 		c.form, _ = url.ParseQuery(string(c.body))
 		c.operation = c.form.Get("Action")
+		if c.service == "" { // without a signature only the version tells it
+			c.service = queryVersions[c.form.Get("Version")]
+		}
 		return
 	}
 	if path := strings.Trim(r.URL.Path, "/"); path != "" {

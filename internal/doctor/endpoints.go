@@ -99,9 +99,11 @@ func (e *examination) endpoints(ctx context.Context, ambient aws.Config) (reache
 	return hasAnswered(answers[0])
 }
 
-// hasAnswered reports whether an answer came, be it a refusal.
+// hasAnswered reports whether an answer of AWS came, be it a refusal. What else
+// stands in between, such as a proxy with a page of its own, has no code of AWS.
 func hasAnswered(err error) bool {
-	return err == nil || awsapi.APICode(err) != ""
+	code := awsapi.APICode(err)
+	return err == nil || code != "" && code != "UnknownError"
 }
 
 func (e *examination) noteEndpoint(ctx context.Context, name string, err error) {
