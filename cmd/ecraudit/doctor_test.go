@@ -3,7 +3,7 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -163,7 +163,7 @@ func TestDoctorOfWhatIsWrong(t *testing.T) {
 			"", doctor.Endpoints, doctor.Failed, "the name is not known", "check the name of the region", 2},
 		"a certificate that is not trusted": {func(w *world) {
 			behind := httptest.NewTLSServer(http.NotFoundHandler())
-			behind.Config.ErrorLog = log.New(io.Discard, "", 0)
+			behind.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 			w.t.Cleanup(behind.Close)
 			w.t.Setenv("AWS_ENDPOINT_URL_ECR", behind.URL)
 		}, "", doctor.Endpoints, doctor.Failed, "the certificate is not trusted", "AWS_CA_BUNDLE", 2},
