@@ -237,6 +237,16 @@ func TestRulesTest(t *testing.T) {
 	}
 }
 
+// Cases reach nothing outside, as rules do not.
+func TestRulesTestSandbox(t *testing.T) {
+	w := demoWorld(t)
+	w.write("r/x.rego", goodRule("x", "[]", `input.repository.name == "bad"`))
+	w.write("r/x_test.rego", "package ecraudit.rules.x_test\n\nimport data.ecraudit.rules.x as rule\n\ntest_it if {\n\trule.deny with input as http.send({\"method\": \"get\", \"url\": \"http://127.0.0.1:1\"}).body\n}\n")
+	if r := w.run("rules test r"); r.code != exitError || !strings.Contains(r.err, "r/x_test.rego:6") || !strings.Contains(r.err, "http.send") {
+		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
+	}
+}
+
 // Too little coverage fails, and says of which rule.
 func TestRulesTestCoverage(t *testing.T) {
 	w := demoWorld(t)

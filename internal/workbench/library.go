@@ -155,11 +155,17 @@ func (l *Library) compile(tests ...string) (*ast.Compiler, error) {
 			delete(modules, file)
 		}
 	}
-	compiler := ast.NewCompiler().WithStrict(true).WithEnablePrintStatements(true)
+	compiler := newCompiler().WithStrict(true)
 	if compiler.Compile(modules); compiler.Failed() {
 		return nil, inLines(compiler.Errors)
 	}
 	return compiler, nil
+}
+
+// newCompiler compiles for the sandbox that rules run in: cases reach nothing
+// outside either.
+func newCompiler() *ast.Compiler {
+	return ast.NewCompiler().WithCapabilities(evaluate.Capabilities()).WithEnablePrintStatements(true)
 }
 
 // isShared reports whether a file of tests is a library for others.

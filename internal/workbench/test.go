@@ -163,7 +163,7 @@ type testRun struct {
 func (l *Library) runTests(ctx context.Context, pattern string) (*testRun, error) {
 	run := &testRun{library: l, coverage: newWitness(l)}
 	runner := tester.NewRunner().SetTimeout(caseTimeout).CapturePrintOutput(true).RaiseBuiltinErrors(true).
-		SetModules(l.modules()).SetCoverageQueryTracer(run.coverage).Filter(pattern).SetParallel(runtime.GOMAXPROCS(0))
+		SetCompiler(newCompiler()).SetModules(l.modules()).SetCoverageQueryTracer(run.coverage).Filter(pattern).SetParallel(runtime.GOMAXPROCS(0))
 	results, err := runner.RunTests(ctx, nil)
 	if err != nil {
 		return nil, inLines(err)
