@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/ecraudit/ecraudit/internal/artifact"
 	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/config"
@@ -128,7 +129,7 @@ func newPermissions(s streams) *cobra.Command {
 		Long: `Writes the least that IAM must allow for the active rules, the accounts that are
 meant and the changes that are chosen: policies of the roles that read and mend
 accounts, their trust policies, and what the caller or the hub role needs. It asks
-nothing of AWS.
+nothing of AWS, but pulls rules that stand in a registry.
 
 Exit codes:
   0  written
@@ -149,7 +150,7 @@ Exit codes:
 	flags.StringVar(&f.hubAccount, "hub-account", "", "account (`ID`) whose principals assume the roles, where there is no hub role")
 	flags.StringVar(&f.account, "account", "", "the account (`ID`) that the policies are for; without it they fit every account")
 	flags.StringVar(&f.partition, "partition", "", "aws, aws-cn or aws-us-gov (`NAME`; default: that of --hub-role-arn or --regions, or else aws)")
-	flags.StringSliceVar(&f.ruleRepositories, "rules-repository", nil, "repositories of ECR (`ARNS`) that the caller is to pull rules from")
+	flags.StringSliceVar(&f.ruleRepositories, "rules-repository", nil, "more repositories of ECR (`ARNS`) that the caller is to pull rules from, beside those of --rules and rule_paths")
 	flags.StringVar(&f.format, "format", "iam", "`FORMAT`: "+strings.Join(permissionFormats(), ", "))
 	flags.StringVar(&f.document, "document", "all", "only this document (`NAME`): reader, reader-trust, fixer, fixer-trust, hub, hub-trust or caller; of templates, only the role of this name")
 	flags.StringVarP(&f.output, "output", "o", "-", "`FILE` to write; - is standard output")
@@ -216,13 +217,8 @@ func (f *permissionsFlags) place() (permissions.Place, error) {
 		known[permissions.PartitionOf(f.options.Roles.HubARN)] = "--hub-role-arn"
 	}
 	for _, region := range f.options.Regions {
-		switch {
-		case strings.HasPrefix(region, "cn-"):
-			known["aws-cn"] = "--regions"
-		case strings.HasPrefix(region, "us-gov-"):
-			known["aws-us-gov"] = "--regions"
-		case region != awsapi.AllRegions:
-			known["aws"] = "--regions"
+		if region != awsapi.AllRegions {
+			known[awsapi.PartitionOf(region)] = "--regions"
 		}
 	}
 	if f.partition != "" {
@@ -279,6 +275,18 @@ func (f *permissionsFlags) run(ctx context.Context, flags *pflag.FlagSet, s stre
 	return to.Commit()
 }
 
+// pulledFrom are the repositories of ECR that rules are pulled from.
+func (f *permissionsFlags) pulledFrom(engine *evaluate.Engine) []string {
+	all := slices.Clone(f.ruleRepositories)
+	for _, source := range engine.RuleSources() {
+		if arn := artifact.RepositoryARN(source.Reference); arn != "" {
+			all = append(all, arn)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // request says what is to be allowed.
 func (f *permissionsFlags) request(place permissions.Place, c *config.Config, engine *evaluate.Engine, kinds []remediate.Kind) permissions.Request {
 	extent := f.extent(engine, kinds)
@@ -287,7 +295,7 @@ func (f *permissionsFlags) request(place permissions.Place, c *config.Config, en
 		Place: place, ReaderName: roles.Name, FixerName: f.fixRole,
 		Reading: extent.Permissions(collect.ByRole), Fixing: fixing(kinds), Calling: extent.Permissions(collect.ByCaller),
 		Hub: roles.HubARN, HubAccount: f.hubAccount, ExternalID: roles.ExternalID, Organization: c.Organization.ID,
-		RuleRepositories: f.ruleRepositories,
+		RuleRepositories: f.pulledFrom(engine),
 	}
 	for _, id := range slices.Sorted(slices.Values(selection.Accounts)) {
 		if !slices.Contains(selection.Exclude, id) {

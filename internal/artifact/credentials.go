@@ -11,15 +11,33 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
+	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	docker "oras.land/oras-go/v2/registry/remote/credentials"
 
 	"github.com/ecraudit/ecraudit/internal/awsapi"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 // ecrHost are the registries of ECR, and their regions. A token is sent to no
 // other host.
 var ecrHost = regexp.MustCompile(`^[0-9]{12}\.dkr[.-]ecr(?:-fips)?\.([a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|on\.aws|on\.amazonwebservices\.com\.cn|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov|amazonaws\.eu)$`)
+
+// RepositoryARN is the repository of ECR in which the artifact of a reference
+// stands; empty where it stands in another registry, or is no artifact.
+func RepositoryARN(reference string) string {
+	named, err := registry.ParseReference(strings.TrimPrefix(reference, "oci://"))
+	if err != nil || !strings.HasPrefix(reference, "oci://") {
+		return ""
+	}
+	match := ecrHost.FindStringSubmatch(named.Registry)
+	if match == nil {
+		return ""
+	}
+	region, account := match[1], named.Registry[:len("111122223333")]
+	target := snapshot.Target{Partition: awsapi.PartitionOf(region), Account: account, Region: region}
+	return target.RepositoryARN(named.Repository)
+}
 
 // errNoCredentials is that those that are configured cannot be read.
 var errNoCredentials = errors.New("reading credentials")

@@ -167,3 +167,20 @@ func TestHosts(t *testing.T) {
 		}
 	}
 }
+
+// Which repositories of ECR artifacts stand in.
+func TestRepositoryARN(t *testing.T) {
+	const digest = "@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	for reference, want := range map[string]string{
+		"oci://" + ecrRegistry + "/platform/rules" + digest:                          "arn:aws:ecr:eu-west-1:111122223333:repository/platform/rules",
+		"oci://111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/rules:v1" + digest:   "arn:aws-cn:ecr:cn-north-1:111122223333:repository/rules",
+		"oci://111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com/rules" + digest: "arn:aws-us-gov:ecr:us-gov-west-1:111122223333:repository/rules",
+		"oci://registry.example/rules" + digest:                                      "",
+		"my-rules":                                                                   "",
+		"platform.tar.gz//rules":                                                     "",
+	} {
+		if got := RepositoryARN(reference); got != want {
+			t.Errorf("%s stands in %q, want %q", reference, got, want)
+		}
+	}
+}

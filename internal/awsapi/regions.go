@@ -32,6 +32,17 @@ var regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`)
 // than this list.
 func MayBeRegion(name string) bool { return regionForm.MatchString(name) }
 
+// PartitionOf is the partition of a region: aws, aws-cn or aws-us-gov.
+func PartitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
+}
+
 // homeRegion is where to ask for identities and organizations when the
 // environment names no region: in the partition of the first region asked for.
 func homeRegion(regions []string) string {
