@@ -53,7 +53,7 @@ type rulesTestFlags struct {
 	ruleFlags
 	format      string
 	run         string
-	minCoverage float64
+	minCoverage int
 }
 
 func newRulesTest(s streams) *cobra.Command {
@@ -80,7 +80,7 @@ Exit codes:
 	f.addFiles(flags)
 	flags.StringVar(&f.format, "format", "table", "`FORMAT`: table or json")
 	flags.StringVar(&f.run, "run", "", "only cases whose package and name match (`PATTERN`, RE2)")
-	flags.Float64Var(&f.minCoverage, "min-coverage", 0, "fail where the cases of a rule cover less (`PERCENT`)")
+	flags.IntVar(&f.minCoverage, "min-coverage", 0, "fail where the cases of a rule cover less (`PERCENT`)")
 	complete(command, "format", []string{"table", "json"})
 	return command
 }
@@ -122,7 +122,7 @@ func (f *rulesTestFlags) check() error {
 		return fmt.Errorf("--run: %w", err)
 	}
 	if f.minCoverage < 0 || f.minCoverage > 100 {
-		return fmt.Errorf("--min-coverage %v: give a percentage from 0 to 100", f.minCoverage)
+		return fmt.Errorf("--min-coverage %d: give a percentage from 0 to 100", f.minCoverage)
 	}
 	return nil
 }
@@ -137,7 +137,7 @@ func (f *rulesTestFlags) verdict(r *workbench.TestReport) (wrong []string) {
 	}
 	if f.minCoverage > 0 && f.run == "" {
 		for _, rule := range r.Rules {
-			if len(rule.Cases) > 0 && rule.Coverage < f.minCoverage {
+			if len(rule.Cases) > 0 && rule.Coverage < float64(f.minCoverage) {
 				wrong = append(wrong, fmt.Sprintf("%s of %s covered, less than --min-coverage", percent(rule.Coverage), rule.Rule))
 			}
 		}
