@@ -134,16 +134,16 @@ func (o *Opener) ReadFile(ctx context.Context, name string) ([]byte, error) {
 	}
 	text, ok := a.files[inside]
 	if !ok {
-		return nil, missingFile(fmt.Sprintf("there is no file %s in %s: %s", inside, pack, a.files.others()))
+		return nil, missingFileError(fmt.Sprintf("there is no file %s in %s: %s", inside, pack, a.files.others()))
 	}
 	return text, nil
 }
 
-// missingFile is the error of a file that a pack does not have.
-type missingFile string
+// missingFileError is the error of a file that a pack does not have.
+type missingFileError string
 
-func (m missingFile) Error() string      { return string(m) }
-func (missingFile) Is(target error) bool { return target == fs.ErrNotExist }
+func (m missingFileError) Error() string      { return string(m) }
+func (missingFileError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // unpack opens a bundle or artifact, each once.
 func (o *Opener) unpack(ctx context.Context, pack string) (*archive, error) {
