@@ -92,7 +92,7 @@ func TestFaultsChangeNothing(t *testing.T) {
 	w := demoWorld(t)
 	quiet := w.audit(orgFlags)
 	faults := w.server.Faults()
-	faults.Add(awssim.Fault{Kind: awssim.Throttle, Operation: "ecr:*", Probability: 0.1, Seed: 1})
+	faults.Add(awssim.Fault{Kind: awssim.Throttle, Operation: "ecr:*", Probability: 0.03, Seed: 1})
 	faults.Add(awssim.Fault{Kind: awssim.ServerError, Probability: 0.02, Seed: 2})
 	faults.Add(awssim.Fault{Kind: awssim.Reset, Operation: "ecr:*", Probability: 0.02, Seed: 3})
 	faults.Add(awssim.Fault{Kind: awssim.Truncate, Operation: "ecr:*", Probability: 0.02, Seed: 4, Bytes: 40})

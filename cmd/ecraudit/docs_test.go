@@ -140,9 +140,7 @@ func reader(t *testing.T) *world {
 	w.write("repaired.json", lifecycle)
 	w.write("statement.json", titled(t, "docs/access.md", "statement.json").text)
 	w.write("images.json", titled(t, "docs/lifecycle.md", "images.json").text)
-	if r := w.run("snapshot -o org.snapshot" + orgFlags); r.code == exitError {
-		t.Fatal(r.err)
-	}
+	w.snapshot("org.snapshot")
 	return w
 }
 

@@ -55,6 +55,22 @@ func demoWorld(t *testing.T) *world {
 	return w
 }
 
+// demonstrated is the snapshot of the demonstration, once some test collected it.
+var demonstrated []byte
+
+// snapshot writes the snapshot of the demonstration that nobody changed.
+func (w *world) snapshot(name string) {
+	w.t.Helper()
+	if demonstrated == nil {
+		if r := w.run("snapshot -o " + name + orgFlags); r.code != 3 { // of one account nothing can be read
+			w.t.Fatalf("exit code %d: %s", r.code, r.err)
+		}
+		demonstrated = []byte(w.read(name))
+		return
+	}
+	w.write(name, string(demonstrated))
+}
+
 // as makes an account's administrator the caller.
 func (w *world) as(account, region string) {
 	for _, setting := range w.server.Environment(account, region) {

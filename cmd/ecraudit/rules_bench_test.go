@@ -13,7 +13,7 @@ import (
 func TestRulesBench(t *testing.T) {
 	w := demoSnapshot(t)
 	w.write("r/x.rego", goodRule("x", "[]", `count([1 | some i in numbers.range(1, 20000); i > 0]) < 0`))
-	for _, line := range []string{"rules bench --rules r --format json", "rules bench --rules r --format json --snapshot org.snapshot"} {
+	for _, line := range []string{"rules bench --rules r --format json --snapshot org.snapshot"} {
 		var costs workbench.Costs
 		w.decodeJSON(line, &costs)
 		if !slices.IsSortedFunc(costs.Rules, func(a, b workbench.RuleCosts) int {

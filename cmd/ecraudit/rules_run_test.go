@@ -25,9 +25,7 @@ import (
 func demoSnapshot(t *testing.T) *world {
 	t.Helper()
 	w := demoWorld(t)
-	if r := w.run("snapshot -o org.snapshot" + orgFlags); r.code == exitError {
-		t.Fatal(r.err)
-	}
+	w.snapshot("org.snapshot")
 	return w
 }
 
