@@ -244,7 +244,9 @@ func (s *study) children(rule int) {
 		return
 	}
 	for _, i := range governed {
-		if !s.result.Images[i].InIndex {
+		image := s.result.Images[i]
+		// An archived index keeps its children from being expired, not archived.
+		if !image.InIndex || r.Action.Type == Transition && image.Effect != KeptByIndex {
 			return
 		}
 	}

@@ -96,6 +96,10 @@ func TestInsights(t *testing.T) {
 				Advice:  "nothing is wasted there: limit the indexes by their tags, and their children go with them",
 			}},
 		},
+		{
+			"children that an archived index does not keep from the archive", []string{ruleText(1, untagged+","+pushed7, archive)},
+			[]Image{image("index", 90, "x").index("amd").archived(10), image("amd", 90)}, nil,
+		},
 		{"children not known", []string{ruleText(1, untagged+","+pushed7, expire)}, []Image{image("index", 90, "x").with(func(i *Image) { i.Index = true }), image("amd", 90)}, nil},
 		{
 			"everything", []string{ruleText(1, anyTag+","+pushed7, expire)}, []Image{image("index", 90, "x").index("amd"), image("amd", 90), image("old", 80)},
