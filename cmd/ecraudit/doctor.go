@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -94,7 +93,7 @@ func (f *doctorFlags) run(ctx context.Context, flags *pflag.FlagSet, s streams) 
 	if f.format == "json" {
 		err = writeJSON(to, found)
 	} else {
-		err = showDiagnosis(to, found)
+		err = showDiagnosis(newSheet(s), found).writeTo(to)
 	}
 	if err := errors.Join(err, to.Commit()); err != nil {
 		return err
@@ -198,28 +197,19 @@ func (d *diagnosis) sum(allowIncomplete bool) {
 }
 
 // showDiagnosis lists the checks for people.
-func showDiagnosis(to io.Writer, d diagnosis) error {
-	var b strings.Builder
+func showDiagnosis(p *sheet, d diagnosis) *sheet {
 	for _, c := range d.Checks {
-		fmt.Fprintf(&b, "%-11s  %-13s  %s: %s\n", c.Status, c.Area, report.Printable(c.Subject), underneath(c.Detail))
+		begin := fmt.Sprintf("%-11s  %-13s  ", c.Status, c.Area)
+		p.say("", begin, "%s: %s", c.Subject, c.Detail)
 		if c.Next != "" {
-			fmt.Fprintf(&b, "%11s  %13s  → %s\n", "", "", underneath(c.Next))
+			sayNext, document, _ := strings.Cut(c.Next, "\n")
+			p.say(strings.Repeat(" ", len(begin)), "→ ", "%s", sayNext)
+			p.show(document) // to be pasted
 		}
 	}
 	sum := d.Summary
-	fmt.Fprintf(&b, "\n%d ok, %d failed, %d not checked; %s, at most %d in one account\n",
+	p.gap()
+	p.say("", "", "%d ok, %d failed, %d not checked; %s, at most %d in one account",
 		sum.OK, sum.Failed, sum.NotChecked, plural(int(sum.Calls), "call", "calls"), sum.MostCalls)
-	if _, err := io.WriteString(to, b.String()); err != nil {
-		return fmt.Errorf("listing the checks: %w", err)
-	}
-	return nil
-}
-
-// underneath is a text in which later lines stand below the first.
-func underneath(text string) string {
-	lines := strings.Split(text, "\n")
-	for i := range lines {
-		lines[i] = report.Printable(lines[i])
-	}
-	return strings.Join(lines, "\n"+strings.Repeat(" ", 28))
+	return p
 }

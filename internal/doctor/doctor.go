@@ -233,7 +233,7 @@ func (e *examination) directory(session *awsapi.Session, o snapshot.Organization
 	switch c.Missing = slices.Sorted(maps.Keys(missing)); {
 	case len(c.Missing) > 0:
 		c.Status, c.Detail = Failed, what+": denied: "+strings.Join(c.Missing, ", ")
-		c.Next = addTo(permissions.Place{Partition: session.Partition, Account: session.Account}, c.Missing) + "; ecraudit permissions --org writes all that the caller needs"
+		c.Next = "ecraudit permissions --org writes all that the caller needs" + orAdd(permissions.Place{Partition: session.Partition, Account: session.Account}, c.Missing)
 	case o.None || o.Unread != "":
 		c.Status, c.Detail = NotChecked, "the accounts of the organization are not known"
 	case unread != "":
@@ -242,9 +242,10 @@ func (e *examination) directory(session *awsapi.Session, o snapshot.Organization
 	e.note(c)
 }
 
-// addTo says which statements are to be added to a policy.
-func addTo(place permissions.Place, missing []string) string {
-	return "add to its policy: " + permissions.Allowing(place, missing)
+// orAdd says which statements are to be added to a policy, on a line of its own
+// that can be pasted.
+func orAdd(place permissions.Place, missing []string) string {
+	return "; or add to its policy:\n" + permissions.Allowing(place, missing)
 }
 
 // accounts looks at each account that is selected.

@@ -344,7 +344,7 @@ func (v *visit) statements(document string, missing []string) string {
 	if slices.ContainsFunc(missing, func(a string) bool { return strings.HasPrefix(a, "inspector2:") }) {
 		more = " --enhanced-scanning"
 	}
-	return addTo(place, missing) + "; ecraudit permissions" + more + " --document " + document + " writes all of it"
+	return "ecraudit permissions" + more + " --document " + document + " writes all that it needs" + orAdd(place, missing)
 }
 
 // isAbsence reports an answer that there is no such thing: the caller was allowed
