@@ -143,3 +143,25 @@ func TestOrganizationScope(t *testing.T) {
 		t.Log(findings, err) // a rule that needs nothing that was not read still runs
 	}
 }
+
+// A library of others cannot stand where the default rules do, and become a part
+// of them: it would silence them, or speak for them.
+func TestOwnLibrariesStayOutOfOurs(t *testing.T) {
+	for _, text := range []string{
+		"package ecraudit.rules\n\nexternal_push.only_replicates(_) := true\n",
+		"package ecraudit.rules\n\nrepository_public.deny contains {\"message\": \"m\"}\n",
+		"package ecraudit\n\nlib.tags.named_by_tools(_) := true\n",
+		"package ecraudit.lib.tags\n\nnamed_by_tools(_) := true\n",
+		"package ecraudit.lib.mine\n\nx := 1\n",
+		"package ecraudit[\"rules\"][\"x-y\"]\n\nx := 1\n",
+		ruleText("x.y", "registry", "[]", "deny contains {\"message\": \"m\"}"),
+	} {
+		path := filepath.Join(t.TempDir(), "x.rego")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := LoadRules([]string{path}); err == nil || !strings.Contains(err.Error(), "is a part of ecraudit's own") && !strings.Contains(err.Error(), "is not an id") {
+			t.Errorf("%s\n%v", text, err)
+		}
+	}
+}

@@ -300,7 +300,7 @@ func anyAnswer(rules map[string]any) bool {
 }
 
 func (a answer) check() error {
-	if a.Message == "" {
+	if strings.TrimSpace(a.Message) == "" {
 		return errors.New("a finding has no message")
 	}
 	if a.Fix == nil {

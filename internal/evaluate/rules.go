@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -175,7 +176,11 @@ func parseRules(sources []sourceText, data dataDocuments) (*Rules, error) {
 		}
 		name, isRule := strings.CutPrefix(packageName(module), rulePackage+".")
 		if !isRule {
-			if err := misplaced(module, s.filename); err != nil {
+			err := misplaced(module, s.filename)
+			if err == nil {
+				err = trespassing(module, s)
+			}
+			if err != nil {
 				problems = append(problems, err)
 			}
 			rules.library = append(rules.library, module)
@@ -224,6 +229,16 @@ func misplaced(module *ast.Module, filename string) error {
 		return nil
 	}
 	return fmt.Errorf("%s:%d: a rule must be in package %s.<its id with underscores>, not %s", filename, module.Package.Location.Row, rulePackage, packageName(module))
+}
+
+// trespassing is an error for a library that stands where the default rules and
+// their libraries are: OPA would take what it says for a part of them.
+func trespassing(module *ast.Module, s sourceText) error {
+	ours := strings.Split(rulePackage, ".")[0]
+	if s.builtin() || len(module.Package.Path) < 2 || !module.Package.Path[1].Equal(ast.StringTerm(ours)) {
+		return nil
+	}
+	return fmt.Errorf("%s:%d: package %s is a part of ecraudit's own: a rule stands in package %s.<its id with underscores>, and a library in a package that does not begin with %s", s.filename, module.Package.Location.Row, packageName(module), rulePackage, ours)
 }
 
 func packageName(module *ast.Module) string {
@@ -294,6 +309,11 @@ func packageAnnotations(module *ast.Module) *ast.Annotations {
 	return nil
 }
 
+// IsID reports whether a rule can be called so.
+func IsID(id string) bool { return idForm.MatchString(id) }
+
+var idForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+
 // metadata reads the custom part of a rule's METADATA and gathers problems.
 type metadata struct {
 	where    string
@@ -314,6 +334,7 @@ func (m *metadata) fill(rule *Rule) {
 		m.require(slices.Contains(metadataKeys, key), fmt.Sprintf("custom.%s is not known%s", key, didYouMean(key, metadataKeys)))
 	}
 	rule.ID = m.text("id", true)
+	m.require(rule.ID == "" || IsID(rule.ID), fmt.Sprintf("custom.id %q is not an id: use small letters, digits and hyphens, as in scan-on-push", rule.ID))
 	rule.Why = strings.Join(strings.Fields(m.text("why", false)), " ")
 	rule.Optional = !m.flag("enabled", true)
 	rule.Remediation = strings.Join(strings.Fields(m.text("remediation", false)), " ")

@@ -79,6 +79,7 @@ func (f files) addTar(packed []byte) error {
 	}
 	limited := &io.LimitedReader{R: unpacked, N: maxUnpacked + 1}
 	tape := tar.NewReader(limited)
+	left := int64(maxUnpacked) // a sparse file has holes, which are not in what is read
 	for {
 		header, err := tape.Next()
 		switch {
@@ -96,7 +97,10 @@ func (f files) addTar(packed []byte) error {
 		default:
 			return fmt.Errorf("%q is a link or a device: a bundle has files only", header.Name)
 		}
-		content, err := io.ReadAll(tape)
+		if left -= header.Size; header.Size < 0 || left < 0 {
+			return errTooLarge("what it unpacks to", maxUnpacked)
+		}
+		content, err := io.ReadAll(io.LimitReader(tape, header.Size))
 		switch {
 		case limited.N <= 0:
 			return errTooLarge("what it unpacks to", maxUnpacked)

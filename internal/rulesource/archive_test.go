@@ -70,3 +70,11 @@ func FuzzKey(f *testing.F) {
 		}
 	})
 }
+
+// A file with holes is small where it is stored, and unpacks to 200 GiB: as made by
+// tar --format=posix --sparse.
+func TestSparseBundle(t *testing.T) {
+	if _, _, err := readBundle("testdata/sparse.tar.gz"); err == nil || !strings.Contains(err.Error(), "what it unpacks to is larger than 64 MiB") {
+		t.Errorf("%v", err)
+	}
+}

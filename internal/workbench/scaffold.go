@@ -31,8 +31,6 @@ type NewRule struct {
 // Files are what was written, relative to where the command runs.
 type Files struct{ Rule, Cases, Page string }
 
-var idForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-
 // Write writes a rule, its cases and its page. Nothing is overwritten, and known
 // are the rules whose ids are taken.
 func (n *NewRule) Write(known *evaluate.Rules) (Files, error) {
@@ -107,7 +105,7 @@ func formatted(path, text string) ([]byte, error) {
 
 func (n *NewRule) checkID(known *evaluate.Rules) error {
 	switch name := strings.ReplaceAll(n.ID, "-", "_"); {
-	case !idForm.MatchString(n.ID):
+	case !evaluate.IsID(n.ID):
 		return fmt.Errorf("%q cannot be the id of a rule: use lower case letters, digits and single hyphens, and begin with a letter, as in release-unsigned", n.ID)
 	case strings.HasSuffix(n.ID, "-test") || n.ID == "test":
 		return fmt.Errorf("%q cannot be the id of a rule: files that end in _test.rego are cases, so choose an id that does not end in -test", n.ID)
