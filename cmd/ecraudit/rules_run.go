@@ -70,6 +70,9 @@ func (f *rulesRunFlags) run(ctx context.Context, id string, s streams) error {
 	if err := inRego(rules, id); err != nil {
 		return err
 	}
+	if scope := rules.Rule(id).Scope; f.repository != "" && (scope == finding.ScopeRegistry || scope == finding.ScopeOrganization) {
+		return fmt.Errorf("--repository means nothing for %s, whose scope is %s", id, scope)
+	}
 	saved, err := openSnapshot(f.snapshot)
 	if err != nil {
 		return err

@@ -177,7 +177,7 @@ func (r *shownRule) page(p *sheet) *sheet {
 	r.references(p)
 	p.gap()
 	p.say("", "", "SOURCE %s", r.File)
-	p.show(r.Source)
+	p.show(strings.ReplaceAll(r.Source, "\t", "    "))
 	return p
 }
 

@@ -172,12 +172,21 @@ func waivable(c *config.Config, found *finding.Finding, w *config.Waiver) error 
 	switch {
 	case found.Rule == finding.WaiverExpired || found.Rule == finding.WaiverInvalid:
 		return fmt.Errorf("findings of %s cannot be waived: they say what is wrong with a waiver; mend that one (%s)", found.Rule, report.Printable(found.Message))
+	case found.Status == finding.Waived && isPlace.MatchString(found.Waiver.Source) && !stands(c, found.Waiver.Source):
+		return fmt.Errorf("the report was made with a waiver at %s, which is not there now: audit again, and give that report", report.Printable(found.Waiver.Source))
 	case found.Status == finding.Waived:
 		return fmt.Errorf("the finding is waived until %s already, by %s: change that waiver", cmp.Or(found.Waiver.Until, "some day"), report.Printable(cmp.Or(found.Waiver.Source, "another")))
 	case c.Waiving.Approval != nil && found.Severity >= *c.Waiving.Approval && !w.Approved():
 		return fmt.Errorf("the finding is %s, which nobody may excuse without approval (waiving.approval): give --approved-by", found.Severity)
 	}
 	return nil
+}
+
+// isPlace is the form of where a waiver stands in a file.
+var isPlace = regexp.MustCompile(`:[0-9]+$`)
+
+func stands(c *config.Config, place string) bool {
+	return slices.ContainsFunc(c.Waivers, func(w config.Waiver) bool { return w.Place().String() == place })
 }
 
 // find looks for the only finding whose fingerprint begins so.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/reference"
 	"github.com/ecraudit/ecraudit/internal/rulesource"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/ecraudit/ecraudit/policies"
@@ -106,6 +107,7 @@ func LoadRulesFrom(from []rulesource.Source) (*Rules, error) {
 		return nil, err
 	}
 	data := dataDocuments{}
+	seen := map[string]bool{} // files that are reached again are the same rules
 	for _, source := range from {
 		if err := checkContract(source.Contract, source.Record.Reference); err != nil {
 			return nil, err
@@ -114,6 +116,11 @@ func LoadRulesFrom(from []rulesource.Source) (*Rules, error) {
 			return nil, err
 		}
 		for _, module := range source.Modules {
+			file := identityOf(module.Name)
+			if seen[file] {
+				continue
+			}
+			seen[file] = true
 			sources = append(sources, sourceText{filename: module.Name, text: module.Text, reference: source.Record.Reference})
 		}
 	}
@@ -125,6 +132,14 @@ func LoadRulesFrom(from []rulesource.Source) (*Rules, error) {
 		rules.Sources = append(rules.Sources, rules.recordOf(source))
 	}
 	return rules, nil
+}
+
+// identityOf is the same for the same file, however it is named.
+func identityOf(name string) string {
+	if absolute, err := filepath.Abs(name); err == nil && !reference.IsPacked(name) {
+		return absolute
+	}
+	return name
 }
 
 // recordOf completes what is recorded of a source with the rules that came from it.

@@ -189,6 +189,9 @@ func (l *Library) testFiles(rule *evaluate.Rule) (files []string) {
 // testsRule reports whether a file of cases is about a rule: by its package, or
 // because it refers to that of the rule.
 func (l *Library) testsRule(file string, rule *evaluate.Rule) bool {
+	if strings.HasPrefix(file, builtinPrefix) && !rule.Builtin() {
+		return false // those of the default rule that this one replaces
+	}
 	module := l.tests[file]
 	name := module.Package.Path.String()
 	if name == testPackage(rule) || name == "data."+rule.Package() {

@@ -115,6 +115,9 @@ func (n *NewRule) checkID(known *evaluate.Rules) error {
 	if rule := known.Rule(n.ID); rule != nil {
 		return fmt.Errorf("the rule id %q is already that of %s: choose another one", n.ID, rule.Filename())
 	}
+	if slices.Contains(known.IDs(), n.ID) {
+		return fmt.Errorf("the rule id %q is that of a rule of ecraudit itself: choose another one", n.ID)
+	}
 	return nil
 }
 

@@ -20,8 +20,8 @@ import (
 	"github.com/ecraudit/ecraudit/internal/finding"
 )
 
-// caseTimeout is how long one test may take.
-const caseTimeout = time.Minute
+// caseTimeout is how long one test may take: as long as the rule in an audit.
+const caseTimeout = evaluate.DefaultTimeLimit
 
 // TestReport is how the cases of rules went.
 type TestReport struct {
