@@ -249,7 +249,7 @@ func misplaced(module *ast.Module, filename string) error {
 // trespassing is an error for a library that stands where the default rules and
 // their libraries are: OPA would take what it says for a part of them.
 func trespassing(module *ast.Module, s sourceText) error {
-	ours := strings.Split(rulePackage, ".")[0]
+	ours, _, _ := strings.Cut(rulePackage, ".")
 	if s.builtin() || len(module.Package.Path) < 2 || !module.Package.Path[1].Equal(ast.StringTerm(ours)) {
 		return nil
 	}
