@@ -102,6 +102,9 @@ func (f *validateFlags) review(ctx context.Context, args []string, s streams) (*
 	if len(args) > 0 {
 		path, found = args[0], true
 	}
+	if !found { // then an audit takes a file of waivers alone
+		path, found = config.FindWaivers(".")
+	}
 	if !found {
 		return nil, nil, errors.New("there is no ecraudit.yaml in the working directory: name the file, or write one with: ecraudit init")
 	}

@@ -160,7 +160,11 @@ func (e *examination) examine(ctx context.Context) {
 	asked.Needs = e.Extent.Needs
 	organization, selected, err := collect.Accounts(ctx, session, e.budget, asked)
 	if err != nil {
-		e.failed(Organization, cmp.Or(organization.ID, "organization"), nextForOrganization, "%v", err)
+		next := nextForOrganization
+		if awsapi.APICode(err) == "" { // it is not AWS that refuses
+			next = "correct that, and look again"
+		}
+		e.failed(Organization, cmp.Or(organization.ID, "organization"), next, "%v", err)
 		e.without("the accounts are not known", Roles, Regions, Permissions)
 		return
 	}

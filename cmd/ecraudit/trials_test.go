@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ecraudit/ecraudit/internal/awssim"
 )
 
 // A rule whose file is reached in two ways is one rule.
@@ -45,5 +47,23 @@ func TestRepositoriesOfARuleOfRegistries(t *testing.T) {
 	w := demoSnapshot(t)
 	if r := w.run("rules run registry-scanning-basic --snapshot org.snapshot --repository foo"); r.code != exitError || !strings.Contains(r.err, "--repository means nothing") {
 		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+}
+
+// A file of waivers without a configuration is validated as it is read.
+func TestValidateOfWaiversAlone(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	w.write("waivers.yaml", "waivers:\n  - rule: scan-on-psuh\n    match: {accounts: '*'}\n    reason: r\n    owner: o\n    until: 2027-01-31\n")
+	if r := w.run("config validate"); r.code != exitError || !strings.Contains(r.err, "scan-on-psuh") {
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+}
+
+// What is wrong with flags is not said to be a matter of credentials.
+func TestDoctorOfTheOrganizationWithoutARole(t *testing.T) {
+	w := demoWorld(t)
+	r := w.run("doctor --org")
+	if r.code != 2 || !strings.Contains(r.out, "--role-name") || strings.Contains(r.out, "delegated administrator") {
+		t.Errorf("exit code %d: %s", r.code, r.out)
 	}
 }
