@@ -242,7 +242,14 @@ type finder struct {
 	mu           sync.Mutex
 	organization snapshot.Organization
 	found        []*subject
-	failures     []string
+	elsewhere    []string // where others of the name are
+	failures     []string // why it may be in what was not read
+}
+
+// means reports whether the repository is looked for in a target. Of a target that
+// failed as a whole the region may not be known.
+func (f *finder) means(t snapshot.Target) bool {
+	return (f.account == "" || t.Account == f.account) && (f.region == "" || t.Region == "" || t.Region == f.region)
 }
 
 func (f *finder) Begin(o snapshot.Organization) error {
@@ -253,11 +260,15 @@ func (f *finder) Begin(o snapshot.Organization) error {
 func (*finder) Registry(context.Context, *snapshot.Registry) error { return nil }
 
 func (f *finder) Repository(_ context.Context, reg *snapshot.Registry, r *snapshot.Repository) error {
-	if r.Name != f.name || f.account != "" && r.Account != f.account || f.region != "" && r.Region != f.region {
+	if r.Name != f.name {
 		return nil
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.means(r.Target) {
+		f.elsewhere = append(f.elsewhere, r.Target.String())
+		return nil
+	}
 	f.found = append(f.found, &subject{organization: f.organization, registry: reg, repository: r})
 	return nil
 }
@@ -265,7 +276,7 @@ func (f *finder) Repository(_ context.Context, reg *snapshot.Registry, r *snapsh
 func (f *finder) Done(t snapshot.TargetResult) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if t.Status == snapshot.StatusFailed {
+	if t.Status == snapshot.StatusFailed && f.means(t.Target) {
 		for _, gap := range t.Gaps {
 			f.failures = append(f.failures, fmt.Sprintf("%s: %s: %s", strings.TrimSuffix(t.Target.String(), "/"), gap.Code, gap.Message))
 		}
@@ -290,8 +301,12 @@ func (f *finder) only(snapshotPath string) (*subject, error) {
 }
 
 func (f *finder) none(snapshotPath string) error {
+	if len(f.elsewhere) > 0 {
+		slices.Sort(f.elsewhere)
+		return fmt.Errorf("%s is in %s, not where --account and --region say", f.name, strings.Join(f.elsewhere, ", "))
+	}
 	if len(f.failures) > 0 {
-		return fmt.Errorf("%s could not be read: %s", f.name, strings.Join(f.failures, "; "))
+		return fmt.Errorf("there is no repository %s in what could be read: check its name; what could not be read may have it: %s", f.name, strings.Join(f.failures, "; "))
 	}
 	where := "the registry of " + strings.Trim(cmp.Or(f.account, "the caller's account")+" in "+cmp.Or(f.region, "the ambient region"), " ")
 	if snapshotPath != "" {

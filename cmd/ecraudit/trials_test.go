@@ -67,3 +67,19 @@ func TestDoctorOfTheOrganizationWithoutARole(t *testing.T) {
 		t.Errorf("exit code %d: %s", r.code, r.out)
 	}
 }
+
+// A repository that is not where the flags say is said to be elsewhere, or not to
+// be there, and nobody else is blamed.
+func TestRepositoryIsElsewhere(t *testing.T) {
+	w := demoSnapshot(t)
+	for line, want := range map[string]string{
+		"config explain tools/flag-says-scanned --region eu-west-1 --snapshot org.snapshot":     "is in 222233334444/us-east-1, not where --account and --region say",
+		"config explain tools/flag-says-scanned --account 999999999999 --snapshot org.snapshot": "is in 222233334444/us-east-1",
+		"config explain nope/repo --account 222233334444 --snapshot org.snapshot":               "there is no repository nope/repo in org.snapshot",
+		"config explain nope/repo --snapshot org.snapshot":                                      "check its name; what could not be read may have it: 555566667777",
+	} {
+		if r := w.run(line); r.code != exitError || !strings.Contains(r.err, want) {
+			t.Errorf("%s: exit code %d: %s", line, r.code, r.err)
+		}
+	}
+}
