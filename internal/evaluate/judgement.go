@@ -275,7 +275,7 @@ func decodeAnswers(value any) (map[string]answers, error) {
 	decoder.DisallowUnknownFields()
 	var decoded map[string]answers
 	if err := decoder.Decode(&decoded); err != nil {
-		return nil, fmt.Errorf("a finding is an object of message, digest, tag, key and fix: %w", err)
+		return nil, fmt.Errorf("a finding is an object of message, digest, tag, key and fix: %w", inWordsOfRego(err))
 	}
 	for _, of := range decoded {
 		for _, a := range slices.Concat(of.Deny, of.Unknown) {
@@ -285,6 +285,19 @@ func decodeAnswers(value any) (map[string]answers, error) {
 		}
 	}
 	return decoded, nil
+}
+
+// inWordsOfRego says which field has a value of the wrong type.
+func inWordsOfRego(err error) error {
+	wrong, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	if !ok {
+		return err
+	}
+	field := wrong.Field[strings.LastIndex(wrong.Field, ".")+1:]
+	if field == "deny" || field == "unknown" {
+		return fmt.Errorf("%s contains a %s, which is none", field, wrong.Value)
+	}
+	return fmt.Errorf("%s is a %s, and is to be a text", field, wrong.Value)
 }
 
 // anyAnswer reports whether some rule said something, as most do not.
