@@ -75,7 +75,7 @@ var columns = []column{
 	{name: "message", text: func(_ *table, f *finding.Finding) string { return f.Message }},
 	{name: "remediation", text: func(t *table, f *finding.Finding) string { return cmp.Or(f.Remediation, t.rule(f.Rule).Remediation) }},
 	{name: "waiver", text: func(_ *table, f *finding.Finding) string { return waiverText(f.Waiver) }},
-	{name: "fingerprint", text: func(_ *table, f *finding.Finding) string { return f.Fingerprint }},
+	{name: "fingerprint", rigid: true, text: func(_ *table, f *finding.Finding) string { return f.Fingerprint }},
 }
 
 var statusStyles = map[finding.Status]style{finding.Unknown: purple, finding.Waived: dim}
