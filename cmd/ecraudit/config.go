@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"regexp"
@@ -113,7 +112,7 @@ func (f *explainFlags) run(ctx context.Context, repository string, s streams) er
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.ValidateRules(rules.IDs()), c.CheckWaivers(s.clock(), ruleDefaults(rules))); err != nil {
+	if err := disagreement(c, rules, s.clock()); err != nil {
 		return err
 	}
 	resource, err := f.resource(ctx, repository, m)

@@ -118,7 +118,7 @@ func (f *validateFlags) review(ctx context.Context, args []string, s streams) (*
 		return nil, nil, errors.Join(err, ruleErr)
 	}
 	l.tellDoubts(messagesOf(s.err))
-	return c, rules, errors.Join(err, c.ValidateRules(rules.IDs()), c.CheckWaivers(s.clock(), ruleDefaults(rules)))
+	return c, rules, errors.Join(err, disagreement(c, rules, s.clock()))
 }
 
 // idleWaivers warns of waivers of rules that run nowhere.

@@ -46,13 +46,19 @@ func (f *ruleFlags) load(ctx context.Context, s streams) (*config.Config, *evalu
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := errors.Join(c.ValidateRules(rules.IDs()), c.CheckWaivers(s.clock(), ruleDefaults(rules))); err != nil || f.framework == "" {
+	if err := disagreement(c, rules, s.clock()); err != nil || f.framework == "" {
 		return c, rules, err
 	}
 	if err := oneOf("--framework", f.framework, rules.Frameworks()); err != nil {
 		return nil, nil, err
 	}
 	return c, rules.OfFramework(f.framework), nil
+}
+
+// disagreement is what the configuration says that does not go with the rules or
+// the day.
+func disagreement(c *config.Config, rules *evaluate.Rules, today time.Time) error {
+	return errors.Join(c.ValidateRules(rules.IDs()), c.CheckWaivers(today, ruleDefaults(rules)))
 }
 
 func ruleDefaults(rules *evaluate.Rules) []config.RuleDefault {

@@ -29,15 +29,12 @@ func (f *configFlag) add(flags *pflag.FlagSet) {
 }
 
 func (f *configFlag) load(ctx context.Context, m *messages) (*config.Config, error) {
-	l, err := newLibrary(nil)
+	named, err := (&sourceFlags{}).named(ctx, configPath(f.path))
 	if err != nil {
 		return nil, err
 	}
-	c, err := l.configuration(ctx, configPath(f.path))
-	if err == nil {
-		l.tellDoubts(m)
-	}
-	return c, err
+	named.tellDoubts(m)
+	return named.config, nil
 }
 
 // subjectFlags say where the one repository is that a command is about.

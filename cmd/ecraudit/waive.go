@@ -308,7 +308,7 @@ func (f *waiveFlags) write(ctx context.Context, c *config.Config, rules *evaluat
 	}
 	imagined, err := config.Imagine(c.Path, l.packs(ctx), path, after)
 	if err == nil {
-		err = errors.Join(imagined.ValidateRules(rules.IDs()), imagined.CheckWaivers(s.clock(), ruleDefaults(rules)))
+		err = disagreement(imagined, rules, s.clock())
 	}
 	if err != nil {
 		return fmt.Errorf("nothing was written, because it would be refused: %w", err)

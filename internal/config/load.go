@@ -83,11 +83,8 @@ func LoadWith(path string, packs Packs) (*Config, error) {
 	return c, nil
 }
 
-// Review is [Load] for who wants to say more about a configuration with
+// ReviewWith is [LoadWith] for who wants to say more about a configuration with
 // mistakes: beside the error it returns what could be read.
-func Review(path string) (*Config, error) { return ReviewWith(path, Packs{}) }
-
-// ReviewWith is [Review] where files can extend what is in bundles and artifacts.
 func ReviewWith(path string, packs Packs) (*Config, error) {
 	text, err := readFile(path)
 	if err != nil {
