@@ -160,9 +160,9 @@ func (e *examination) examine(ctx context.Context) {
 	asked.Needs = e.Extent.Needs
 	organization, selected, err := collect.Accounts(ctx, session, e.budget, asked)
 	if err != nil {
-		next := nextForOrganization
-		if awsapi.APICode(err) == "" { // it is not AWS that refuses
-			next = "correct that, and look again"
+		next := "correct that, and look again"
+		if refused := organization.Unread != "" || awsapi.APICode(err) != ""; refused {
+			next = nextForOrganization
 		}
 		e.failed(Organization, cmp.Or(organization.ID, "organization"), next, "%v", err)
 		e.without("the accounts are not known", Roles, Regions, Permissions)
