@@ -68,7 +68,7 @@ func (f *doctorFlags) check() error {
 	if f.timeout <= 0 {
 		return fmt.Errorf("--timeout %s: use a duration such as 5m", f.timeout)
 	}
-	return errors.Join(oneOf("--format", f.format, []string{"table", "json"}), f.targetFlags.check(), collect.CheckSelection(f.options.Selection, f.options.Roles))
+	return errors.Join(oneOf("--format", f.format, []string{"table", "json"}), f.targetFlags.check(), f.checkFixRole(), collect.CheckSelection(f.options.Selection, f.options.Roles))
 }
 
 func (f *doctorFlags) run(ctx context.Context, flags *pflag.FlagSet, s streams) error {

@@ -149,7 +149,7 @@ Exit codes:
 	flags.StringVar(&f.options.Roles.HubARN, "hub-role-arn", "", "`ARN` of the role that assumes the others")
 	flags.StringVar(&f.hubAccount, "hub-account", "", "account (`ID`) whose principals assume the roles, where there is no hub role")
 	flags.StringVar(&f.account, "account", "", "the account (`ID`) that the policies are for; without it they fit every account")
-	flags.StringVar(&f.partition, "partition", "", "aws, aws-cn or aws-us-gov (`NAME`; default: that of --hub-role-arn or --regions, or else aws)")
+	flags.StringVar(&f.partition, "partition", "", "aws, aws-cn, aws-us-gov or another partition of AWS (`NAME`; default: that of --hub-role-arn or --regions, or else aws)")
 	flags.StringSliceVar(&f.ruleRepositories, "rules-repository", nil, "more repositories of ECR (`ARNS`) that the caller is to pull rules from, beside those of --rules and rule_paths")
 	flags.StringVar(&f.format, "format", "iam", "`FORMAT`: "+strings.Join(permissionFormats(), ", "))
 	flags.StringVar(&f.document, "document", "all", "only this document (`NAME`): reader, reader-trust, fixer, fixer-trust, hub, hub-trust or caller; of templates, only the role of this name")
@@ -160,20 +160,25 @@ Exit codes:
 
 var (
 	accountForm    = regexp.MustCompile(`^[0-9]{12}$`)
-	repositoryForm = regexp.MustCompile(`^arn:[a-z-]+:ecr:[a-z0-9-]+:[0-9]{12}:repository/.+$`)
+	repositoryForm = regexp.MustCompile(`^arn:[a-z-]+:ecr:[a-z0-9-]+:[0-9]{12}:repository/[a-z0-9._/*-]+$`)
 	externalIDForm = regexp.MustCompile(`^[\w+=,.@:/-]+$`)
 )
 
 // roleNameLimit is how long IAM takes the name of a role, without its path.
 const roleNameLimit = 64
 
-func (f *permissionsFlags) check() error {
-	roles, selection := f.options.Roles, f.options.Selection
+// checkFixRole refuses names of the role that makes changes.
+func (f *extentFlags) checkFixRole() error {
 	fixer := awsapi.Roles{Name: f.fixRole}
 	if err := fixer.Check(); err != nil {
 		return errors.New("--fix-role-name" + strings.TrimPrefix(err.Error(), "--role-name"))
 	}
-	if err := errors.Join(oneOf("--format", f.format, permissionFormats()), collect.CheckSelection(selection, roles)); err != nil {
+	return nil
+}
+
+func (f *permissionsFlags) check() error {
+	roles, selection := f.options.Roles, f.options.Selection
+	if err := errors.Join(f.checkFixRole(), oneOf("--format", f.format, permissionFormats()), collect.CheckSelection(selection, roles)); err != nil {
 		return err
 	}
 	for _, flag := range []struct{ name, value string }{{"--account", f.account}, {"--hub-account", f.hubAccount}} {
@@ -187,13 +192,20 @@ func (f *permissionsFlags) check() error {
 		}
 	}
 	for _, role := range []struct{ flag, name string }{{"--role-name", roles.Name}, {"--fix-role-name", f.fixRole}} {
-		if name := role.name[strings.LastIndex(role.name, "/")+1:]; name == "" || len(name) > roleNameLimit {
+		if name := withoutPath(role.name); name == "" || len(name) > roleNameLimit {
 			return fmt.Errorf("%s: %q: IAM takes names of 1 to %d characters", role.flag, role.name, roleNameLimit)
 		}
 	}
+	hub := withoutPath(roles.HubARN)
 	switch {
-	case strings.TrimPrefix(roles.Name, "/") == strings.TrimPrefix(f.fixRole, "/"):
+	case sameRole(roles.Name, f.fixRole):
 		return fmt.Errorf("--fix-role-name: %q is the role that reads: give the role that makes changes another name, so that reading cannot write", f.fixRole)
+	case f.format == "stackset" && (sameRole(hub, roles.Name) || sameRole(hub, f.fixRole)):
+		return fmt.Errorf("--hub-role-arn: %q is also the name of a role that the StackSet makes, and an account has one role of a name: give it another", hub)
+	case len(selection.Accounts) > 0 && len(f.accounts()) == 0:
+		return errors.New("--exclude-accounts: it leaves no account of --accounts")
+	case f.format == "stackset" && len(selection.Accounts) > 0 && len(f.entered()) == 0:
+		return errors.New("--format stackset: --accounts leaves only the account of whoever assumes the roles, which needs none: name the others")
 	case roles.ExternalID != "" && (!externalIDForm.MatchString(roles.ExternalID) || len(roles.ExternalID) < 2 || len(roles.ExternalID) > 1224):
 		return fmt.Errorf("--external-id: %q: use 2 to 1224 letters, digits and any of +=,.@:/_-", roles.ExternalID)
 	case roles.HubARN != "" && f.hubAccount != "":
@@ -222,10 +234,13 @@ func (f *permissionsFlags) place() (permissions.Place, error) {
 		}
 	}
 	if f.partition != "" {
-		if err := oneOf("--partition", f.partition, []string{"aws", "aws-cn", "aws-us-gov"}); err != nil {
+		if err := oneOf("--partition", f.partition, awsapi.Partitions()); err != nil {
 			return permissions.Place{}, err
 		}
 		known[f.partition] = "--partition"
+	}
+	for _, arn := range f.ruleRepositories {
+		known[permissions.PartitionOf(arn)] = "--rules-repository"
 	}
 	if len(known) > 1 {
 		var said []string
@@ -264,6 +279,9 @@ func (f *permissionsFlags) run(ctx context.Context, flags *pflag.FlagSet, s stre
 	if err != nil {
 		return err
 	}
+	if f.entersNothing() {
+		messagesOf(s.err).warn("the roles of no other account may be assumed: --org, --ou or --accounts say which accounts are meant")
+	}
 	to, err := openOutput(f.output, s.out)
 	if err != nil {
 		return err
@@ -297,23 +315,62 @@ func (f *permissionsFlags) request(place permissions.Place, c *config.Config, en
 		Hub: roles.HubARN, HubAccount: f.hubAccount, ExternalID: roles.ExternalID, Organization: c.Organization.ID,
 		RuleRepositories: f.pulledFrom(engine),
 	}
-	for _, id := range slices.Sorted(slices.Values(selection.Accounts)) {
-		if !slices.Contains(selection.Exclude, id) {
-			r.Accounts = append(r.Accounts, id)
-		}
+	if r.WholeOrganization = f.others() && len(selection.Accounts) == 0; r.WholeOrganization {
+		r.Exclude = sortedOnce(selection.Exclude)
+	} else {
+		r.Accounts = f.entered()
 	}
 	r.Own = f.readsOwn()
 	return r
 }
 
+// accounts are those of --accounts that are meant.
+func (f *permissionsFlags) accounts() []string {
+	selection := f.options.Selection
+	return slices.DeleteFunc(sortedOnce(selection.Accounts), func(id string) bool { return slices.Contains(selection.Exclude, id) })
+}
+
+// entered are those of --accounts that are entered by a role: not that of
+// whoever assumes the roles.
+func (f *permissionsFlags) entered() []string {
+	return slices.DeleteFunc(f.accounts(), func(id string) bool { return id == f.ownAccount() })
+}
+
+func sortedOnce(values []string) []string {
+	return slices.Compact(slices.Sorted(slices.Values(values)))
+}
+
+// ownAccount is the account of whoever assumes the roles; empty where it is not
+// known.
+func (f *permissionsFlags) ownAccount() string {
+	if f.options.Roles.HubARN != "" {
+		return permissions.AccountOf(f.options.Roles.HubARN)
+	}
+	return f.hubAccount
+}
+
+// entersNothing reports whether what is written is for one who assumes roles, and
+// lets assume none.
+func (f *permissionsFlags) entersNothing() bool {
+	switch {
+	case f.others() || f.ownAccount() == "":
+		return false
+	case f.options.Roles.HubARN != "":
+		return f.document == "hub" || f.document == "all" && f.format == "iam"
+	}
+	return f.document == "caller"
+}
+
+func withoutPath(role string) string { return role[strings.LastIndex(role, "/")+1:] }
+
+// sameRole reports whether IAM takes names of roles for the same one. It asks
+// neither for the path nor for upper and lower case.
+func sameRole(a, b string) bool { return strings.EqualFold(withoutPath(a), withoutPath(b)) }
+
 // readsOwn reports whether the account of whoever assumes the roles is read, or
 // may be: that is done with that one's own credentials.
 func (f *permissionsFlags) readsOwn() bool {
-	own := f.hubAccount
-	if f.options.Roles.HubARN != "" {
-		own = permissions.AccountOf(f.options.Roles.HubARN)
-	}
-	selection := f.options.Selection
+	own, selection := f.ownAccount(), f.options.Selection
 	switch {
 	case own == "":
 		return true
@@ -333,36 +390,53 @@ func (f *permissionsFlags) write(r permissions.Request) ([]byte, error) {
 	case "terraform":
 		r.Place = permissions.TerraformPlace()
 	}
-	answer, err := permissions.Make(r)
-	if err != nil {
-		return nil, err
-	}
+	answer := permissions.Make(r)
 	if f.format == "iam" {
 		return f.writePolicies(answer)
 	}
 	if f.format == "stackset" {
-		return f.writeStackSet(answer), nil
+		return f.writeStackSet(answer, r)
 	}
 	roles, err := f.templated(answer)
 	if err != nil {
 		return nil, err
 	}
-	if f.format == "terraform" {
-		return permissions.Terraform(roles, "Roles for ecraudit in one account. terraform init; terraform apply"), nil
+	if err := fit(answer, roles); err != nil {
+		return nil, err
 	}
-	return permissions.CloudFormation(roles, "Roles for ecraudit in one account.\n\n"+
+	if f.format == "terraform" {
+		return permissions.Terraform(roles, "Roles for ecraudit in one account. terraform init; terraform apply"+f.hubFirst("\n")), nil
+	}
+	return permissions.CloudFormation(roles, "Roles for ecraudit in one account."+f.hubFirst(" ")+"\n\n"+
 		"aws cloudformation deploy --stack-name ecraudit --template-file FILE --capabilities CAPABILITY_NAMED_IAM"), nil
+}
+
+// hubFirst says, after a space, that the hub role is to be there before.
+func (f *permissionsFlags) hubFirst(space string) string {
+	if f.options.Roles.HubARN == "" || f.document == string(permissions.Hub) {
+		return ""
+	}
+	return space + "Make the hub role before: IAM refuses to trust a role that does not exist."
 }
 
 func (f *permissionsFlags) writePolicies(answer *permissions.Answer) ([]byte, error) {
 	names, of := answer.Documents()
 	if f.document == "all" {
-		return permissions.AsJSON(names, of), nil
+		return permissions.AsJSON(names, of), answer.Fits(names, false)
 	}
 	if _, there := of[f.document]; !there {
 		return nil, f.noDocument(names)
 	}
-	return of[f.document].JSON(), nil
+	return of[f.document].JSON(), answer.Fits([]string{f.document}, false)
+}
+
+// fit reports roles of a template whose policies IAM would not take.
+func fit(answer *permissions.Answer, roles []permissions.Role) error {
+	var documents []string
+	for _, role := range roles {
+		documents = append(documents, string(role.Kind), string(role.Kind)+"-trust")
+	}
+	return answer.Fits(documents, true)
 }
 
 // noDocument says why there is no such document.
@@ -398,20 +472,25 @@ func (f *permissionsFlags) templated(answer *permissions.Answer) (roles []permis
 }
 
 // writeStackSet writes the template for an organization, with how it is deployed.
-func (f *permissionsFlags) writeStackSet(answer *permissions.Answer) []byte {
-	selection := f.options.Selection
-	to := permissions.Targets{Units: selection.Units, Only: selection.Accounts, Exclude: selection.Exclude}
+func (f *permissionsFlags) writeStackSet(answer *permissions.Answer, r permissions.Request) ([]byte, error) {
+	to := permissions.Targets{Units: f.options.Selection.Units, Only: r.Accounts, Exclude: r.Exclude}
 	where := "Deploy it in the management account, or in that of a delegated administrator of StackSets"
 	if hub := f.options.Roles.HubARN; hub != "" {
 		where = "Deploy it in account " + permissions.AccountOf(hub) + ", where it makes the hub role: the management account, or that of a delegated administrator of StackSets"
+	}
+	later := "those that join later too"
+	if !to.JoinLater() {
+		later = "but not in those that join later: StackSets would not ask\nwhether these are meant. Deploy it again for them"
 	}
 	units := " \\\n  --parameter-overrides OrganizationalUnits=$(aws organizations list-roots --query 'Roots[0].Id' --output text)"
 	if len(to.Units) > 0 {
 		units = ""
 	}
-	return permissions.StackSet(answer.Roles, to, "Roles for ecraudit in the accounts of an organization, those that join later too.\n"+
-		where+"\n(there with CallAs=DELEGATED_ADMIN among --parameter-overrides). Trusted access for StackSets must be on:\n\n"+
-		"aws organizations enable-aws-service-access --service-principal member.org.stacksets.cloudformation.amazonaws.com\n"+
+	return permissions.StackSet(answer.Roles, to, "Roles for ecraudit in the accounts of an organization, "+later+".\n"+
+		where+"\n(there with CallAs=DELEGATED_ADMIN among --parameter-overrides). The management account lets StackSets in, once:\n\n"+
+		"aws cloudformation activate-organizations-access\n\n"+
 		"aws cloudformation deploy --stack-name ecraudit --template-file FILE --capabilities CAPABILITY_NAMED_IAM"+units+"\n\n"+
-		"A StackSet makes nothing in the management account: what reads that needs the policy hub, or caller, of --format iam.")
+		"It ends well also where an account could not be given its roles: ecraudit doctor says which accounts can be entered.\n"+
+		"A StackSet makes nothing in the management account: unless whoever assumes the roles is in it, deploy the template of\n"+
+		"--format cloudformation there."), fit(answer, answer.Roles)
 }

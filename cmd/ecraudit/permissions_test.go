@@ -523,11 +523,21 @@ func TestPermissionsThatCannotBeMeant(t *testing.T) {
 		"--hub-account 111122223333 --hub-role-arn " + hubARN: "give one of them",
 		"--format terraform --document caller --hub-account 111122223333":      "a template makes whole roles",
 		"--format terraform --account 111122223333 --hub-account 111122223333": "leave it out",
-		"--rules-repository rules":        "--rules-repository: \"rules\" is not a repository's ARN",
-		"--role-name team/":               "--role-name: \"team/\": IAM takes names of 1 to 64",
-		"-o no-such-folder/x":             "no-such-folder",
-		"--config no-such-file":           "no-such-file",
-		"--accounts " + manyAccounts(200): "name fewer accounts, or all with --org",
+		"--rules-repository rules": "--rules-repository: \"rules\" is not a repository's ARN",
+		"--role-name team/":        "--role-name: \"team/\": IAM takes names of 1 to 64",
+		"-o no-such-folder/x":      "no-such-folder",
+		"--config no-such-file":    "no-such-file",
+		"--accounts " + manyAccounts(200) + " --hub-account 111122223333":                                 "name fewer accounts, or all with --org",
+		"--format terraform --document hub --hub-role-arn " + hubARN + " --accounts " + manyAccounts(200): "of which IAM takes 10240",
+		"--accounts 222233334444 --exclude-accounts 222233334444":                                         "--exclude-accounts: it leaves no account of --accounts",
+		"--format stackset --hub-role-arn " + hubARN + " --accounts " + awssim.DemoManagement:             "name the others",
+		"--hub-role-arn arn:aws:iam::111122223333:role/*":                                                 "is not a role's ARN",
+		"--hub-role-arn arn:aws:iam::111122223333:role/${aws:username}":                                   "is not a role's ARN",
+		"--hub-role-arn arn:aws:iam::111122223333:role/%{x}":                                              "is not a role's ARN",
+		"--hub-role-arn arn:aws-fake:iam::111122223333:role/hub":                                          "there is no partition \"aws-fake\"",
+		"--fix-role-name team/Ecraudit-Reader":                                                            "give the role that makes changes another name",
+		"--org --format stackset --hub-role-arn arn:aws:iam::111122223333:role/ecraudit-reader":           "give it another",
+		"--regions us-gov-west-1 --rules-repository arn:aws:ecr:eu-west-1:111122223333:repository/rules":  "--rules-repository is in aws",
 	} {
 		if r := w.run("permissions " + flags); r.code != exitError || !strings.Contains(r.err, want) || r.out != "" {
 			t.Errorf("%.60s: exit code %d: %s\nwant %s", flags, r.code, r.err, want)
@@ -555,6 +565,97 @@ func TestPermissionsToPullRules(t *testing.T) {
 	e.attach(of) // IAM takes it
 }
 
+// Only what is written has to fit, as large as IAM takes it where it is put.
+func TestPermissionsOfManyAccounts(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	for _, flags := range []string{
+		"--document reader --hub-account 111122223333 --accounts " + manyAccounts(200),
+		"--format terraform --hub-account 111122223333 --accounts " + manyAccounts(200),
+		"--format terraform --document hub --fix all --hub-role-arn " + hubARN + " --accounts " + manyAccounts(60),
+	} {
+		w.works("permissions " + flags)
+	}
+}
+
+// Who is not meant is not entered, and gets no roles.
+func TestPermissionsWithoutAccounts(t *testing.T) {
+	const excluded = " --exclude-accounts " + awssim.DemoPayments + " "
+	e := newEnforced(t, " --org"+excluded+asHub)
+	if d := e.audit("--org --role-name ecraudit-reader" + excluded + asHub); len(d.Gaps) > 0 {
+		t.Errorf("gaps: %+v", d.Gaps)
+	}
+	d := e.audit("--org --role-name ecraudit-reader" + asHub)
+	if len(d.Gaps) != 1 || d.Gaps[0].Account != awssim.DemoPayments || d.Gaps[0].Operation != "sts:AssumeRole" {
+		t.Errorf("gaps: %+v", d.Gaps)
+	}
+	for flags, want := range map[string]string{
+		"--org": "those that join later too.\n|AutoDeployment:\n        Enabled: true\n        RetainStacksOnAccountRemoval: false\n",
+		"--org" + excluded: "but not in those that join later|AutoDeployment:\n        Enabled: false\n      Man|" +
+			"AccountFilterType: DIFFERENCE\n            Accounts:\n              - \"" + awssim.DemoPayments + "\"\n          Regions",
+		"--accounts " + awssim.DemoPlatform + "," + awssim.DemoPayments + "," + awssim.DemoManagement + "," + awssim.DemoPlatform + excluded: "but not in those that join later|Enabled: false|" +
+			"AccountFilterType: INTERSECTION\n            Accounts:\n              - \"" + awssim.DemoPlatform + "\"\n          Regions",
+	} {
+		got := e.works("permissions --format stackset --hub-role-arn " + hubARN + " " + flags).out
+		for part := range strings.SplitSeq(want, "|") {
+			if !strings.Contains(got, part) {
+				t.Errorf("%s: there is no %q in\n%s", flags, part, got)
+			}
+		}
+	}
+}
+
+// Who assumes roles and is let assume none is told so.
+func TestPermissionsThatEnterNothing(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	for flags, warned := range map[string]bool{
+		"--hub-role-arn " + hubARN:                                             true,
+		"--format terraform --document hub --hub-role-arn " + hubARN:           true,
+		"--document caller --hub-account " + awssim.DemoManagement:             true,
+		"--document reader --hub-role-arn " + hubARN:                           false,
+		"--format cloudformation --hub-role-arn " + hubARN:                     false,
+		"--org --document caller --hub-account " + awssim.DemoManagement:       false,
+		"--hub-account " + awssim.DemoManagement + " --format terraform --org": false,
+	} {
+		if r := w.works("permissions " + flags); strings.Contains(r.err, "--org, --ou or --accounts say which accounts are meant") != warned {
+			t.Errorf("%s: %s", flags, r.err)
+		}
+	}
+}
+
+// CloudFormation reads YAML 1.1, in which these are no strings.
+func TestPermissionsInYAML(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	for _, id := range []string{"yes", "on", "1:30:45", "0777", "1_000", "NO"} {
+		r := w.works("permissions --format cloudformation --hub-account 111122223333 --external-id " + id)
+		if !strings.Contains(r.out, "sts:ExternalId: \""+id+"\"\n") {
+			t.Errorf("%s is not in quotes:\n%s", id, r.out)
+		}
+	}
+}
+
+// The first steps work with what they write.
+func TestFirstStepsOfPermissions(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs", "permissions.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```sh\necraudit ")
+	block, _, _ := strings.Cut(rest, "```")
+	steps := strings.Split(strings.TrimSpace(block), "\necraudit ")
+	if len(steps) != 3 {
+		t.Fatalf("%q", steps)
+	}
+	e := &enforced{world: demoWorld(t)}
+	e.decodeJSON(steps[0], &e.documents)
+	e.attach(e.documents)
+	if r := e.run(steps[1]); r.code != 0 {
+		t.Errorf("%s: exit code %d: %s", steps[1], r.code, r.out+r.err)
+	}
+	if r := e.run(steps[2]); r.code != 2 || strings.Contains(r.out, "NOT complete") {
+		t.Errorf("%s: exit code %d: %s", steps[2], r.code, r.out+r.err)
+	}
+}
+
 // Elsewhere ARNs begin otherwise.
 func TestPermissionsByPartition(t *testing.T) {
 	w := newWorld(t, awssim.Demo())
@@ -564,6 +665,8 @@ func TestPermissionsByPartition(t *testing.T) {
 		"--regions us-gov-west-1":          "arn:aws-us-gov:ecr:*:*:repository/*",
 		"--partition aws-cn --regions all": "arn:aws-cn:ecr:*:*:repository/*",
 		"--hub-role-arn arn:aws-us-gov:iam::111122223333:role/hub --account 222233334444": "arn:aws-us-gov:ecr:*:222233334444:repository/*",
+		"--regions eusc-de-east-1 --hub-role-arn arn:aws-eusc:iam::111122223333:role/hub": "arn:aws-eusc:ecr:*:*:repository/*",
+		"--regions us-isob-east-1": "arn:aws-iso-b:ecr:*:*:repository/*",
 	} {
 		if r := w.works("permissions " + flags); !strings.Contains(r.out, want) {
 			t.Errorf("%s: no %s in %s", flags, want, r.out)

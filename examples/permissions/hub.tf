@@ -101,7 +101,7 @@ resource "aws_iam_role_policy" "ecraudit_hub" {
           "ecr:ListTagsForResource",
         ]
         Resource = [
-          "arn:${data.aws_partition.current.partition}:ecr:*:${data.aws_caller_identity.current.account_id}:repository/*",
+          "arn:${data.aws_partition.current.partition}:ecr:*:111122223333:repository/*",
         ]
       },
       {
@@ -168,7 +168,7 @@ resource "aws_iam_role_policy" "ecraudit_hub" {
           "ecr:UpdateImageStorageClass",
         ]
         Resource = [
-          "arn:${data.aws_partition.current.partition}:ecr:*:${data.aws_caller_identity.current.account_id}:repository/*",
+          "arn:${data.aws_partition.current.partition}:ecr:*:111122223333:repository/*",
         ]
       },
       {
@@ -194,7 +194,7 @@ resource "aws_iam_role_policy" "ecraudit_hub" {
           "iam:PassRole",
         ]
         Resource = [
-          "arn:${data.aws_partition.current.partition}:iam::${data.aws_caller_identity.current.account_id}:role/*",
+          "arn:${data.aws_partition.current.partition}:iam::111122223333:role/*",
         ]
         Condition = {
           StringEquals = {

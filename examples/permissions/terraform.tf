@@ -1,4 +1,5 @@
 # Roles for ecraudit in one account. terraform init; terraform apply
+# Make the hub role before: IAM refuses to trust a role that does not exist.
 
 data "aws_caller_identity" "current" {}
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -31,7 +32,7 @@ type Roles struct {
 var (
 	roleForm    = regexp.MustCompile(`^[\w+=,.@/-]{1,512}$`)
 	sessionForm = regexp.MustCompile(`^[\w+=,.@-]{2,64}$`)
-	hubForm     = regexp.MustCompile(`^arn:[a-z-]+:iam::[0-9]{12}:role/.+$`)
+	hubForm     = regexp.MustCompile(`^arn:([a-z-]+):iam::[0-9]{12}:role/(?:[\w+=,.@:/-]{0,510}/)?[\w+=,.@-]{1,64}$`)
 )
 
 // Check refuses names that cannot be meant, in the words of the flags that set
@@ -43,8 +44,15 @@ func (r Roles) Check() error {
 	if r.SessionName != "" && !sessionForm.MatchString(r.SessionName) {
 		return fmt.Errorf("--session-name: %q: use 2 to 64 letters, digits and any of +=,.@_-", r.SessionName)
 	}
-	if r.HubARN != "" && !hubForm.MatchString(r.HubARN) {
+	if r.HubARN == "" {
+		return nil
+	}
+	hub := hubForm.FindStringSubmatch(r.HubARN)
+	if hub == nil {
 		return fmt.Errorf("--hub-role-arn: %q is not a role's ARN: it looks like arn:aws:iam::111122223333:role/hub", r.HubARN)
+	}
+	if !slices.Contains(Partitions(), hub[1]) {
+		return fmt.Errorf("--hub-role-arn: %q: there is no partition %q: they are %s", r.HubARN, hub[1], strings.Join(Partitions(), ", "))
 	}
 	return nil
 }

@@ -32,13 +32,28 @@ var regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`)
 // than this list.
 func MayBeRegion(name string) bool { return regionForm.MatchString(name) }
 
-// PartitionOf is the partition of a region: aws, aws-cn or aws-us-gov.
+// partitions are those of AWS by how the names of their regions begin, as the SDK
+// has them. Those that begin in no such way are in aws.
+var partitions = []struct{ regions, partition string }{
+	{"cn-", "aws-cn"}, {"us-gov-", "aws-us-gov"}, {"eusc-", "aws-eusc"},
+	{"us-iso-", "aws-iso"}, {"us-isob-", "aws-iso-b"}, {"eu-isoe-", "aws-iso-e"}, {"us-isof-", "aws-iso-f"},
+}
+
+// Partitions are the partitions of AWS.
+func Partitions() []string {
+	all := []string{"aws"}
+	for _, p := range partitions {
+		all = append(all, p.partition)
+	}
+	return all
+}
+
+// PartitionOf is the partition of a region.
 func PartitionOf(region string) string {
-	switch {
-	case strings.HasPrefix(region, "cn-"):
-		return "aws-cn"
-	case strings.HasPrefix(region, "us-gov-"):
-		return "aws-us-gov"
+	for _, p := range partitions {
+		if strings.HasPrefix(region, p.regions) {
+			return p.partition
+		}
 	}
 	return "aws"
 }

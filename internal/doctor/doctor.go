@@ -152,7 +152,7 @@ func (e *examination) examine(ctx context.Context) {
 	}
 	e.credentials(ctx, session)
 	if err := collect.CheckRegions(ctx, session, e.budget, e.Regions); err != nil {
-		e.failed(Regions, "--regions", "correct it", "%v", err)
+		e.failed(Regions, "--regions", "correct it", "%s", strings.TrimPrefix(err.Error(), "--regions: "))
 		e.without("it is not known which regions are meant", Organization, Roles, Permissions)
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,9 +41,14 @@ type Targets struct {
 	Exclude []string // accounts that are not
 }
 
+// JoinLater reports whether accounts that join the organization later get the
+// roles too: StackSets would give them to those that are not meant as well, as
+// automatic deployment does not ask which accounts are.
+func (t Targets) JoinLater() bool { return len(t.Only) == 0 && len(t.Exclude) == 0 }
+
 // StackSet is a template for the management account, or for a delegated
-// administrator of StackSets. It makes roles in all accounts of organizational
-// units, those that join later too, and the hub role beside it, if there is one.
+// administrator of StackSets. It makes roles in accounts of organizational units,
+// and the hub role beside it, if there is one.
 func StackSet(roles []Role, to Targets, comment string) []byte {
 	var members []Role
 	resources := mapping()
@@ -80,13 +86,17 @@ func stackSetResource(members []Role, to Targets) *yaml.Node {
 		put(targets, "AccountFilterType", scalar("DIFFERENCE"))
 		put(targets, "Accounts", list(to.Exclude...))
 	}
+	deployment := mapping("Enabled", boolean(to.JoinLater()))
+	if to.JoinLater() {
+		put(deployment, "RetainStacksOnAccountRemoval", boolean(false))
+	}
 	body := scalar(string(CloudFormation(members, "")))
 	body.Style = yaml.LiteralStyle
 	return mapping("Type", "AWS::CloudFormation::StackSet", "Properties", mapping(
 		"StackSetName", "ecraudit", "Description", "Roles for ecraudit",
 		"PermissionModel", "SERVICE_MANAGED", "CallAs", mapping("Ref", "CallAs"),
 		"Capabilities", list("CAPABILITY_NAMED_IAM"),
-		"AutoDeployment", mapping("Enabled", boolean(true), "RetainStacksOnAccountRemoval", boolean(false)),
+		"AutoDeployment", deployment,
 		"ManagedExecution", mapping("Active", boolean(true)),
 		"OperationPreferences", mapping("FailureTolerancePercentage", number(100), "MaxConcurrentPercentage", number(100)),
 		"StackInstancesGroup", list(mapping("DeploymentTargets", targets, "Regions", list(mapping("Ref", "AWS::Region")))),
@@ -132,9 +142,16 @@ func write(document *yaml.Node, comment string) []byte {
 	return b.Bytes()
 }
 
+// otherInYAML11 is text that YAML 1.1, which CloudFormation reads, takes for a
+// truth value, a number or a time, and YAML 1.2 for a string.
+var otherInYAML11 = regexp.MustCompile(`^(?i:y|yes|n|no|on|off)$|^[-+]?[0-9][0-9_,:.]*$`)
+
 func scalar(text string) *yaml.Node {
 	n := &yaml.Node{}
 	n.SetString(text)
+	if otherInYAML11.MatchString(text) {
+		n.Style = yaml.DoubleQuotedStyle
+	}
 	return n
 }
 

@@ -23,7 +23,7 @@ type Policy struct {
 	Statement []Statement
 }
 
-// Statement is a statement of a policy. It allows.
+// Statement is a statement of a policy.
 type Statement struct {
 	Sid       string
 	Effect    string
@@ -55,16 +55,23 @@ func (p Policy) JSON() []byte {
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 const (
 	managedPolicyLimit = 6144
+	inlinePolicyLimit  = 10240 // of all that a role has, as templates give it
 	trustPolicyLimit   = 2048
 )
 
-// size is the number of characters that IAM counts.
+// size is the number of characters that IAM counts, at most, after a template has
+// filled in what it is to.
 func (p Policy) size() int {
 	text, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // as above
 	}
-	return len([]rune(string(text)))
+	const partition, account = "aws-us-gov", "111122223333" // none is longer
+	filled := strings.NewReplacer(
+		CloudFormationPlace().Partition, partition, CloudFormationPlace().Account, account,
+		TerraformPlace().Partition, partition, TerraformPlace().Account, account,
+	).Replace(string(text))
+	return len([]rune(filled))
 }
 
 // Place is where the policies are attached, as it is written into ARNs.
@@ -116,8 +123,11 @@ type Request struct {
 	Hub, HubAccount string
 	ExternalID      string // that the roles demand
 	Organization    string // id of the organization that who assumes them must belong to; empty is not asked
-	// Accounts are those that are entered; none are all of the organization.
-	Accounts []string
+	// Accounts are those that are entered, or with WholeOrganization all, but for
+	// those in Exclude.
+	Accounts          []string
+	WholeOrganization bool
+	Exclude           []string
 	// Own says that the account of whoever assumes the roles is read, and mended,
 	// with that one's own credentials.
 	Own bool
@@ -159,8 +169,8 @@ func (a *Answer) Documents() (names []string, of map[string]Policy) {
 	return names, of
 }
 
-// Make writes the policies. Its error is that one is larger than IAM takes.
-func Make(r Request) (*Answer, error) {
+// Make writes the policies.
+func Make(r Request) *Answer {
 	a := &Answer{Roles: []Role{{
 		Kind: Reader, Name: r.ReaderName, About: "Lets ecraudit read the ECR registries of this account.",
 		Policy: policy(r.statements("Read", r.Reading)...), Trust: r.trust(r.principal()),
@@ -185,7 +195,7 @@ func Make(r Request) (*Answer, error) {
 			allow("LogInForRules", []string{"ecr:GetAuthorizationToken"}, []string{"*"}),
 			allow("PullRules", []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}, r.RuleRepositories))
 	}
-	return a, a.fits()
+	return a
 }
 
 // AccountOf is the account in an ARN.
@@ -257,7 +267,7 @@ func (r Request) calling() []Statement {
 	var statements []Statement
 	for _, action := range r.Calling {
 		if action == assumeRole {
-			statements = append(statements, r.enter())
+			statements = append(statements, r.enter()...)
 		} else {
 			rest = append(rest, action)
 		}
@@ -274,35 +284,43 @@ func (r Request) calling() []Statement {
 // ownAccount is the account of whoever assumes the roles, where it is known.
 func (r Request) ownAccount() string {
 	switch {
-	case r.Place.Account != AnyAccount:
-		return r.Place.Account
 	case r.Hub != "":
 		return AccountOf(r.Hub)
 	case r.HubAccount != "":
 		return r.HubAccount
 	}
-	return AnyAccount
+	return r.Place.Account
 }
 
-// enter allows to assume the roles: in the accounts that are named, or in every
-// account of the caller's organization.
-func (r Request) enter() Statement {
-	accounts := r.Accounts
-	if len(accounts) == 0 {
-		accounts = []string{"*"}
+// enter allows to assume the roles in the accounts that are named, or in every
+// account of the caller's organization but those that are excluded.
+func (r Request) enter() []Statement {
+	if !r.WholeOrganization {
+		if len(r.Accounts) == 0 {
+			return nil
+		}
+		return []Statement{allow("EnterAccounts", []string{assumeRole}, r.rolesIn(r.Accounts))}
 	}
-	var roles []string
+	all := allow("EnterAccounts", []string{assumeRole}, r.rolesIn([]string{AnyAccount}))
+	all.Condition = Conditions{"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
+	if len(r.Exclude) == 0 {
+		return []Statement{all}
+	}
+	return []Statement{all, {Sid: "StayOut", Effect: "Deny", Action: []string{assumeRole}, Resource: r.rolesIn(r.Exclude)}}
+}
+
+// rolesIn are the ARNs of the roles in accounts.
+func (r Request) rolesIn(accounts []string) (roles []string) {
+	names := []string{r.ReaderName}
+	if len(r.Fixing) > 0 {
+		names = append(names, r.FixerName)
+	}
 	for _, account := range accounts {
-		roles = append(roles, "arn:"+r.Place.Partition+":iam::"+account+":role/"+strings.TrimPrefix(r.ReaderName, "/"))
-		if len(r.Fixing) > 0 {
-			roles = append(roles, "arn:"+r.Place.Partition+":iam::"+account+":role/"+strings.TrimPrefix(r.FixerName, "/"))
+		for _, name := range names {
+			roles = append(roles, "arn:"+r.Place.Partition+":iam::"+account+":role/"+strings.TrimPrefix(name, "/"))
 		}
 	}
-	s := allow("EnterAccounts", []string{assumeRole}, roles)
-	if len(r.Accounts) == 0 {
-		s.Condition = Conditions{"StringEquals": {"aws:ResourceOrgID": "${aws:PrincipalOrgID}"}}
-	}
-	return s
+	return roles
 }
 
 // statements allow actions, those on the same kind of resource together.
@@ -327,14 +345,18 @@ func (r Request) statements(verb string, actions []string) []Statement {
 	return statements
 }
 
-// fits reports policies that IAM would not take for their size.
-func (a *Answer) fits() error {
+// Fits reports which of these documents are larger than IAM takes, of templates
+// as inline policies.
+func (a *Answer) Fits(documents []string, template bool) error {
 	var errs []error
-	names, of := a.Documents()
-	for _, name := range names {
+	_, of := a.Documents()
+	for _, name := range documents {
 		limit := managedPolicyLimit
-		if strings.HasSuffix(name, "-trust") {
+		switch {
+		case strings.HasSuffix(name, "-trust"):
 			limit = trustPolicyLimit
+		case template:
+			limit = inlinePolicyLimit
 		}
 		if n := of[name].size(); n > limit {
 			errs = append(errs, fmt.Errorf("the policy %s would have %d characters, of which IAM takes %d: name fewer accounts, or all with --org", name, n, limit))

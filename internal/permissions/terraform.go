@@ -138,7 +138,7 @@ func name(key string) string {
 
 // quoted is a string in which IAM's variables are left for IAM.
 func quoted(text string) string {
-	return strings.ReplaceAll(strconv.Quote(text), "${aws:", "$${aws:")
+	return strings.NewReplacer("${aws:", "$${aws:", "%{", "%%{").Replace(strconv.Quote(text))
 }
 
 func sortedKeys[V any](of map[string]V) []string { return slices.Sorted(maps.Keys(of)) }

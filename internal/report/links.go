@@ -23,6 +23,7 @@ var consoleDomains = []struct{ regions, domain string }{
 	{"us-gov-", "console.amazonaws-us-gov.com"},
 	{"us-iso", ""}, // which nobody reaches from elsewhere
 	{"eu-isoe-", ""},
+	{"eusc-", ""}, // of which the address is not known here
 	{"", "console.aws.amazon.com"},
 }
 
