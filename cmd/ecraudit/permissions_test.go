@@ -15,6 +15,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/awssim"
 	"github.com/ecraudit/ecraudit/internal/collect"
+	"github.com/ecraudit/ecraudit/internal/doctor"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/permissions"
 	"github.com/ecraudit/ecraudit/internal/remediate"
@@ -155,6 +156,42 @@ func TestPermissionsAreEnough(t *testing.T) {
 				t.Errorf("%d gaps, of which the first: %+v; unread: %s", len(d.Gaps), d.Gaps[:min(1, len(d.Gaps))], d.Run.OrganizationUnread)
 			}
 		})
+	}
+}
+
+// A caller in another account than the hub role needs nothing but to assume it,
+// and is told so, whoever reads or mends that account.
+func TestPermissionsOfACallerElsewhere(t *testing.T) {
+	e := newEnforced(t, everyRegion+asHub+" --fix all")
+	e.attach(e.documents)
+	trust := strings.ReplaceAll(string(e.documents["hub-trust"]), awssim.DemoManagement, awssim.DemoPlatform)
+	e.org.ManagementAccount().AddRole(awssim.Role{Name: "team/hub", Policies: []string{string(e.documents["hub"])}, Trust: trust})
+	elsewhere := e.org.Account(awssim.DemoPlatform)
+	elsewhere.AddRole(awssim.Role{Name: "ci", Policies: []string{string(e.documents["caller"])}})
+	for _, setting := range e.server.RoleEnvironment(awssim.DemoPlatform, "ci", "eu-west-1") {
+		name, value, _ := strings.Cut(setting, "=")
+		t.Setenv(name, value)
+	}
+	const who = "--role-name ecraudit-reader " + asHub
+	if d := e.audit(everyRegion + who); len(d.Gaps) > 0 || !d.Summary.Complete {
+		t.Errorf("%d gaps, of which the first: %+v", len(d.Gaps), d.Gaps[:min(1, len(d.Gaps))])
+	}
+	d := e.diagnose("--org --regions eu-west-1,us-east-1 " + who)
+	if d.Summary.ExitCode != 0 {
+		t.Errorf("%+v: %v", d.Summary, d.wrong())
+	}
+	asked := "arn:aws:iam::" + awssim.DemoPlatform + ":role/ecraudit-reader: "
+	if !slices.ContainsFunc(d.in(doctor.Permissions, doctor.OK), func(c doctor.Check) bool { return strings.HasPrefix(c.Detail, asked) }) {
+		t.Errorf("nobody says that %s was asked: %+v", asked, d.in(doctor.Permissions, doctor.OK))
+	}
+	e.expect("plan -o plan.json --regions eu-west-1,us-east-1 --accounts "+awssim.DemoPlatform+" "+who, exitChanges)
+	before := e.server.Calls().Writes().Calls
+	const as = "--fix-role-name ecraudit-fixer --yes --hub-role-arn " + hubARN + " --external-id 0f3a"
+	for _, line := range []string{"apply plan.json --max-age 9999h " + as, "undo --last " + as} {
+		if r := e.run(line); r.code == exitError || e.server.Calls().Writes().Calls == before {
+			t.Errorf("%s: exit code %d, %d calls write: %s%s", line, r.code, e.server.Calls().Writes().Calls, r.out, r.err)
+		}
+		before = e.server.Calls().Writes().Calls
 	}
 }
 

@@ -62,9 +62,8 @@ func (r Roles) Check() error {
 type Session struct {
 	Config    aws.Config // of the hub role, or of the ambient credentials
 	Partition string
-	Account   string // of Config's credentials
+	Account   string // of Config's credentials: the one account that is not entered by a role
 	Caller    string // ARN of who has them
-	own       map[string]aws.CredentialsProvider
 	roles     Roles
 }
 
@@ -121,7 +120,7 @@ func Open(ctx context.Context, b *Budget, o Identity) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{Config: ambient, roles: o.Roles, own: map[string]aws.CredentialsProvider{}}
+	s := &Session{Config: ambient, roles: o.Roles}
 	if s.roles.SessionName == "" {
 		s.roles.SessionName = "ecraudit"
 	}
@@ -156,7 +155,6 @@ func (s *Session) identify(ctx context.Context, b *Budget) error {
 		return fmt.Errorf("asking AWS for the caller's identity: the answer has no ARN: %q", aws.ToString(identity.Arn))
 	}
 	s.Partition, s.Account, s.Caller = who.Partition, aws.ToString(identity.Account), who.String()
-	s.own[s.Account] = s.Config.Credentials
 	return nil
 }
 
@@ -185,11 +183,11 @@ func badCredentials(ctx context.Context, region string, err error) error {
 	return fmt.Errorf("asking AWS for the caller's identity in %s: %s: %s", region, code, Reason(err))
 }
 
-// CredentialsOf are those with which an account is read: the caller's own, or
+// CredentialsOf are those with which an account is read: the session's own, or
 // those of the role in it.
 func (s *Session) CredentialsOf(account string) aws.CredentialsProvider {
-	if own := s.own[account]; own != nil {
-		return own
+	if s.Owns(account) {
+		return s.Config.Credentials
 	}
 	return s.assume(s.RoleARN(account))
 }
@@ -215,8 +213,10 @@ func (s *Session) Advice() string {
 	return "check that the role exists, that it trusts the caller, and that --external-id is the one that it demands"
 }
 
-// Owns reports whether an account is entered with the caller's own credentials.
-func (s *Session) Owns(account string) bool { return s.own[account] != nil }
+// Owns reports whether an account is entered with the session's own credentials.
+// With a hub role that is only the account of this role: the ambient credentials
+// are then there to assume it, and need no other permission.
+func (s *Session) Owns(account string) bool { return account == s.Account }
 
 // HasRole reports whether there is a role to assume in other accounts.
 func (s *Session) HasRole() bool { return s.roles.Name != "" }
@@ -249,7 +249,7 @@ func Refresher(provider aws.CredentialsProvider) func() {
 // Enter fetches an account's credentials, so that a role that cannot be
 // assumed is found once and not by every call.
 func (s *Session) Enter(ctx context.Context, c *Caller, account string, provider aws.CredentialsProvider) error {
-	if s.own[account] != nil {
+	if s.Owns(account) {
 		return nil
 	}
 	_, err := Call(ctx, c, "sts:AssumeRole", provider.Retrieve)
