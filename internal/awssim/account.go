@@ -39,6 +39,8 @@ type Role struct {
 	Allowed, Denied []string
 	// Policies are the role's identity-based policies as JSON. Where there are any, they decide in place of Allowed and Denied.
 	Policies []string
+	// Boundary is the role's permissions boundary as JSON: the role may do only what both it and its policies allow.
+	Boundary string
 	// Trust is the role's trust policy as JSON. Where there is one, it decides in place of ExternalID and TrustedPrincipals.
 	Trust string
 }
@@ -51,6 +53,7 @@ type LiveAccount struct {
 
 	mu         sync.RWMutex
 	about      Account
+	controlled []*compiledPolicy // its service control policies
 	roles      map[string]*Role
 	policies   map[string]rolePolicies // of those roles
 	roleKeys   map[string]*credential
@@ -108,6 +111,28 @@ func (a *LiveAccount) state() string {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return a.about.State
+}
+
+// SetServiceControlPolicies attaches policies of AWS Organizations, as JSON, in place of those that were attached. An action must be allowed
+// by each. None is as if everything were allowed. AWS does not apply them to the management account. It panics where AWS would refuse one.
+func (a *LiveAccount) SetServiceControlPolicies(texts ...string) {
+	var compiled []*compiledPolicy
+	for _, text := range texts {
+		compiled = append(compiled, mustCompile("account "+a.id, "service control policy", text, serviceControlPolicySize, (*statement).identityError))
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.controlled = compiled
+}
+
+// controls are the service control policies that apply to the account.
+func (a *LiveAccount) controls() []*compiledPolicy {
+	if a.id == a.org.options.ManagementAccount || a.org.isStandalone(a.id) {
+		return nil
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.controlled
 }
 
 // AddRole adds a role, or replaces the one of that name. It panics where IAM would refuse its policies.

@@ -139,12 +139,16 @@ func (in inRepository) find(c *call, keep bool) (*LiveRepository, error) {
 	return repo, repo.admit(c)
 }
 
+// resourcePolicy is the repository's policy; nil when it has none.
+func (r *LiveRepository) resourcePolicy() *compiledPolicy {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.policy
+}
+
 // admit applies the repository's policy: across accounts it must allow the call, within the account it must not deny it.
 func (r *LiveRepository) admit(c *call) error {
-	r.mu.RLock()
-	policy := r.policy
-	r.mu.RUnlock()
-	verdict := policy.decide(c.caller, c.name())
+	verdict := r.resourcePolicy().decide(c.request(c.name(), r.ARN(), nil))
 	switch {
 	case verdict == forbidden:
 		return c.denied(r.ARN(), "with an explicit deny in a resource-based policy")

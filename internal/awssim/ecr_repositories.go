@@ -461,7 +461,7 @@ func setRepositoryPolicy(c *call, in *setRepositoryPolicyInput) (any, error) {
 	if err := firstError(required("policyText", in.PolicyText), repositoryPolicyError(in.PolicyText)); err != nil {
 		return nil, err
 	}
-	if !in.Force && compilePolicy(in.PolicyText).decide(c.caller, "ecr:SetRepositoryPolicy") == forbidden {
+	if !in.Force && compilePolicy(in.PolicyText).decide(c.request("ecr:SetRepositoryPolicy", repo.ARN(), nil)) == forbidden {
 		return nil, invalid("PolicyText", "The policy would prevent the caller from setting another policy in the future; use force to apply it")
 	}
 	repo.mu.Lock()

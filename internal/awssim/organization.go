@@ -154,6 +154,13 @@ func (o *Organization) Account(id string) *LiveAccount {
 	return o.accounts[id]
 }
 
+// isStandalone reports whether an account does not belong to the organization.
+func (o *Organization) isStandalone(id string) bool {
+	o.mu.RLock()
+	defer o.mu.RUnlock()
+	return o.standalone[id]
+}
+
 // Accounts returns all accounts, by id.
 func (o *Organization) Accounts() []*LiveAccount {
 	o.mu.RLock()

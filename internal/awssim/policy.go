@@ -164,7 +164,7 @@ func parseConditions(raw json.RawMessage) (map[string]map[string][]string, bool)
 				list, ok = []string{string(raw)}, true
 			}
 			conditions[operator][key] = list
-			sound = sound && ok
+			sound = sound && ok && knownOperator(operator)
 		}
 	}
 	return conditions, sound
@@ -205,76 +205,6 @@ const (
 	allowed
 	forbidden
 )
-
-// decide evaluates a policy for a principal and an action. Conditions other than on the principal's organization, account and ARN do
-// not hold.
-func (p *compiledPolicy) decide(who principal, action string) decision {
-	verdict := silent
-	if p == nil {
-		return verdict
-	}
-	for _, s := range p.Statement {
-		if !s.covers(who, action) {
-			continue
-		}
-		if s.Effect == "Deny" {
-			return forbidden
-		}
-		verdict = allowed
-	}
-	return verdict
-}
-
-func (s *statement) covers(who principal, action string) bool {
-	match := func(patterns []string) bool {
-		return slices.ContainsFunc(patterns, func(p string) bool { return globFold(p, action) })
-	}
-	if s.Actions != nil && !match(s.Actions) || s.NotActions != nil && match(s.NotActions) {
-		return false
-	}
-	named := func(list []string) bool {
-		return slices.ContainsFunc(list, who.isNamed)
-	}
-	if s.Principals != nil && !named(s.Principals["AWS"]) || s.NotPrincipals != nil && named(s.NotPrincipals["AWS"]) {
-		return false
-	}
-	for operator, keys := range s.Conditions {
-		for key, values := range keys {
-			if !who.satisfies(operator, key, values) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// isNamed reports whether a policy's principal covers this one.
-func (p principal) isNamed(name string) bool {
-	id := p.account.id
-	return name == "*" || name == id || name == p.account.org.arn("iam", "", id, "root") || name == p.arn || name == p.roleARN()
-}
-
-func (p principal) satisfies(operator, key string, values []string) bool {
-	has := map[string]string{
-		"aws:principalorgid":   p.account.org.ID(),
-		"aws:principalaccount": p.account.id,
-		"aws:principalarn":     p.roleARN(),
-	}[strings.ToLower(key)]
-	operator = strings.TrimSuffix(operator, "IfExists")
-	found := slices.ContainsFunc(values, func(v string) bool {
-		if strings.HasSuffix(operator, "Like") || strings.HasPrefix(operator, "Arn") {
-			return globMatch(v, has)
-		}
-		return v == has
-	})
-	switch operator {
-	case "StringEquals", "StringLike", "ArnLike", "ArnEquals":
-		return has != "" && found
-	case "StringNotEquals", "StringNotLike", "ArnNotLike", "ArnNotEquals":
-		return has != "" && !slices.ContainsFunc(values, func(v string) bool { return globMatch(v, has) })
-	}
-	return false
-}
 
 // reformatted is a policy as AWS may return it. Roles that were deleted are always named by their unique ids; with Reformat, account
 // ids become root ARNs, lists of one scalars, and white space and the order of keys differ.

@@ -92,19 +92,30 @@ func (c *call) trusted(parts []string, arn string) (Role, error) {
 		return Role{}, refused
 	}
 	role, policies, ok := target.roleWithPolicies(parts[3])
-	if !ok || c.allowAction(c.name(), arn, c.externalID()) != nil || !c.trustedBy(role, policies, arn) {
+	if !ok {
 		return Role{}, refused
+	}
+	trusted, itself := c.trustedBy(role, policies, arn)
+	switch verdict, _ := c.permission(c.name(), arn, c.externalID()); {
+	case !trusted, verdict == forbidden:
+		return Role{}, refused
+	case verdict == silent && (!itself || target != c.caller.account):
+		return Role{}, refused // a trust policy is enough only within an account, and where it does not stand for the whole of it
 	}
 	return role, nil
 }
 
-// trustedBy reports whether a role lets the caller assume it.
-func (c *call) trustedBy(role Role, policies rolePolicies, arn string) bool {
+// trustedBy reports whether a role lets the caller assume it, and whether it names the caller itself and not only its account.
+func (c *call) trustedBy(role Role, policies rolePolicies, arn string) (trusted, itself bool) {
 	if policies.trust != nil {
-		return policies.trust.trusts(c.request(c.name(), arn, c.externalID()))
+		r := c.request(c.name(), arn, c.externalID())
+		return policies.trust.decide(r) == allowed, policies.trust.decideDirectly(r) == allowed
 	}
-	return (role.ExternalID == "" || role.ExternalID == c.form.Get("ExternalId")) &&
-		(len(role.TrustedPrincipals) == 0 || slices.ContainsFunc(role.TrustedPrincipals, c.caller.isNamed))
+	if role.ExternalID != "" && role.ExternalID != c.form.Get("ExternalId") {
+		return false, false
+	}
+	return len(role.TrustedPrincipals) == 0 || slices.ContainsFunc(role.TrustedPrincipals, c.caller.isNamed),
+		slices.ContainsFunc(role.TrustedPrincipals, c.caller.isNamedItself)
 }
 
 // externalID is the condition key that a call with an external id has.
