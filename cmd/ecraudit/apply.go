@@ -444,12 +444,15 @@ func (w *writer) showResults(summary *remediate.Summary, left int) {
 func (w *writer) undoLine(run string) string {
 	line := "ecraudit undo " + run
 	if role := w.role(); role != "" {
-		line += " --fix-role-name " + role
+		line += " --fix-role-name " + shellWord(role)
 	}
 	if w.journal != "" {
-		line += " --journal " + w.journal
+		line += " --journal " + shellWord(w.journal)
 	}
-	return line
+	sameCaller := flagsAsGiven(w.flags, func(name string) bool {
+		return name == "profile" || name == "hub-role-arn" || name == "external-id" || name == "session-name"
+	})
+	return strings.Join(append([]string{line}, sameCaller...), " ")
 }
 
 func sortedResults(results []remediate.Result) []remediate.Result {

@@ -86,7 +86,7 @@ func (f *doctorFlags) run(ctx context.Context, flags *pflag.FlagSet, s streams) 
 	defer to.Abort()
 	bounded, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	found := f.examine(bounded, kinds, s)
+	found := f.examine(bounded, flags, kinds, s)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -119,13 +119,14 @@ type diagnosisSummary struct {
 }
 
 // examine looks at what is here, and then at AWS.
-func (f *doctorFlags) examine(ctx context.Context, kinds []remediate.Kind, s streams) diagnosis {
+func (f *doctorFlags) examine(ctx context.Context, flags *pflag.FlagSet, kinds []remediate.Kind, s streams) diagnosis {
 	checks := []doctor.Check{{
 		Area: doctor.Versions, Subject: "ecraudit", Status: doctor.OK,
 		Detail: strings.TrimSpace(versionText()) + ", OPA " + opa.Version + ", " + report.Schema + ", " + snapshot.FileSchema,
 	}}
 	o := doctor.Options{Options: f.options}
 	o.Stats, o.Log = &collect.Stats{}, f.log(s.err)
+	o.Permissions = permissionsFor(flags, s)
 	if len(kinds) > 0 {
 		o.FixRole = f.fixRole
 		o.Looking, o.Writing = looksAndWrites(kinds)
@@ -149,6 +150,17 @@ func (f *doctorFlags) examine(ctx context.Context, kinds []remediate.Kind, s str
 	d.Summary = diagnosisSummary{Calls: o.Stats.Calls.Load(), MostCalls: found.MostCalls}
 	d.sum(f.allowIncomplete)
 	return d
+}
+
+// permissionsFor is ecraudit permissions with the flags of a run that it has, too.
+func permissionsFor(flags *pflag.FlagSet, s streams) doctor.PermissionsFor {
+	taken := newPermissions(s).Flags()
+	same := flagsAsGiven(flags, func(name string) bool {
+		return taken.Lookup(name) != nil && name != "format" && name != "output"
+	})
+	return func(more ...string) string {
+		return strings.Join(slices.Concat([]string{"ecraudit permissions"}, same, more), " ")
+	}
 }
 
 // source is where the configuration comes from.

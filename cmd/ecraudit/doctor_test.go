@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/awssim"
 	"github.com/ecraudit/ecraudit/internal/doctor"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 // diagnose runs the doctor and reads its answer.
@@ -77,7 +79,28 @@ func TestDoctorOfASoundOrganization(t *testing.T) {
 	}
 }
 
-var suggested = regexp.MustCompile(`or add to its policy:\n(\{.*\})$`)
+// suggested are the command that writes all that is needed, and the statement to
+// add instead.
+var suggested = regexp.MustCompile(`\n(ecraudit permissions .*)\n(\{.*\})$`)
+
+// advised runs the command that the doctor suggests, which must write a policy that
+// allows the action, and returns that policy and the statement to add.
+func (e *enforced) advised(c doctor.Check, action string) (policy json.RawMessage, statement string) {
+	e.t.Helper()
+	found := suggested.FindStringSubmatch(c.Next)
+	if found == nil {
+		e.t.Fatalf("nothing is suggested: %s", c.Next)
+	}
+	r := e.run(strings.TrimPrefix(found[1], "ecraudit "))
+	if r.code != 0 {
+		e.t.Fatalf("%s: %s", found[1], r.err)
+	}
+	policy = json.RawMessage(r.out)
+	if actions := (granted{"": policy}).actionsOf(e.t, ""); !slices.Contains(actions, action) {
+		e.t.Errorf("%s does not allow %s: %v", found[1], action, actions)
+	}
+	return policy, found[2]
+}
 
 // What is missing is named, and what the doctor says to add mends it.
 func TestDoctorNamesEachPermission(t *testing.T) {
@@ -100,14 +123,14 @@ func TestDoctorNamesEachPermission(t *testing.T) {
 			if len(failed) != 1 || !slices.Equal(failed[0].Missing, []string{action}) || d.Summary.ExitCode != 2 {
 				t.Fatalf("%+v", d.Checks)
 			}
-			statement := suggested.FindStringSubmatch(failed[0].Next)
-			if statement == nil {
-				t.Fatal(failed[0].Next)
-			}
-			documents["reader"] = json.RawMessage(strings.Replace(string(documents["reader"]), `"Statement":[`, `"Statement":[`+statement[1]+`,`, 1))
-			e.attach(documents)
-			if d := e.diagnose(flags); len(d.in(doctor.Permissions, doctor.Failed)) > 0 {
-				t.Errorf("with what was to be added: %+v", d.in(doctor.Permissions, doctor.Failed))
+			policy, statement := e.advised(failed[0], action)
+			added := json.RawMessage(strings.Replace(string(documents["reader"]), `"Statement":[`, `"Statement":[`+statement+`,`, 1))
+			for what, reader := range map[string]json.RawMessage{"what was to be added": added, "the policy of the command": policy} {
+				documents["reader"] = reader
+				e.attach(documents)
+				if d := e.diagnose(flags); len(d.in(doctor.Permissions, doctor.Failed)) > 0 {
+					t.Errorf("with %s: %+v", what, d.in(doctor.Permissions, doctor.Failed))
+				}
 			}
 		})
 	}
@@ -128,9 +151,114 @@ func TestDoctorNamesPermissionsOfTheHub(t *testing.T) {
 			t.Errorf("without %s: %+v", action, failed)
 			continue
 		}
-		if statement := suggested.FindStringSubmatch(failed[0].Next); (statement == nil) != (area == doctor.Organization) {
-			t.Errorf("%s: %s", action, failed[0].Next)
+		if area == doctor.Organization {
+			if command := regexp.MustCompile(`\necraudit (permissions .*)$`).FindStringSubmatch(failed[0].Next); command == nil || !strings.Contains(e.works(command[1]).out, action) {
+				t.Errorf("%s: %s", action, failed[0].Next)
+			}
+			continue
 		}
+		e.advised(failed[0], action)
+	}
+}
+
+// What is suggested has the flags of the run: without them other policies would
+// come of it, or none.
+func TestDoctorSuggestsTheRunsPermissions(t *testing.T) {
+	for name, test := range map[string]struct {
+		permissions, flags string
+		document, action   string
+		account            string // whose check is meant
+	}{
+		"of the regions":          {everyRegion + asHub, everyRegion + asHub, "reader", "ec2:DescribeRegions", awssim.DemoPlatform},
+		"of the fixing role":      {everyRegion + asHub + " --fix lifecycle", " --org --regions eu-west-1 --fix lifecycle" + asHub, "fixer", "ecr:GetLifecyclePolicyPreview", awssim.DemoPlatform},
+		"of the hub":              {everyRegion + asHub, everyRegion + asHub, "hub", "ec2:DescribeRegions", awssim.DemoManagement},
+		"of the hub, which fixes": {everyRegion + asHub + " --fix lifecycle", " --org --regions eu-west-1 --fix lifecycle" + asHub, "hub", "ecr:GetLifecyclePolicyPreview", awssim.DemoManagement},
+		"of the caller": {
+			everyRegion + "--rules everything.rego --hub-account " + awssim.DemoManagement, everyRegion + "--rules everything.rego ",
+			"caller", "ec2:DescribeRegions", awssim.DemoManagement,
+		},
+		"of rules in a file with a strange name": {
+			everyRegion + asHub, strings.Replace(everyRegion+asHub, "everything.rego", "every'thing.rego", 1), "reader", "ecr:GetAccountSetting", awssim.DemoPlatform,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := newEnforced(t, test.permissions)
+			e.needing("every'thing.rego", slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds())...)
+			e.attach(e.without(test.document, test.action))
+			d := e.diagnose("--enhanced-scanning --role-name ecraudit-reader " + test.flags)
+			i := slices.IndexFunc(d.Checks, func(c doctor.Check) bool {
+				return strings.HasPrefix(c.Subject, test.account) && slices.Contains(c.Missing, test.action)
+			})
+			if i < 0 {
+				t.Fatalf("nobody misses %s: %+v", test.action, d.in(doctor.Permissions, doctor.Failed))
+			}
+			c := d.Checks[i]
+			c.Next = strings.ReplaceAll(c.Next, `'every'\''thing.rego'`, "every'thing.rego") // as a shell takes it
+			policy, _ := e.advised(c, test.action)
+			documents := maps.Clone(e.documents)
+			documents[test.document] = policy
+			e.attach(documents)
+			if d := e.diagnose("--allow-incomplete --enhanced-scanning --role-name ecraudit-reader " + test.flags); d.Summary.ExitCode != 0 {
+				t.Errorf("with it: %+v", d.in(doctor.Permissions, doctor.Failed))
+			}
+		})
+	}
+}
+
+// A variable of a whole environment is as good as a flag, and what means something
+// else to other commands is left out.
+func TestDoctorSuggestsWhatVariablesSay(t *testing.T) {
+	e := newEnforced(t, everyRegion+asHub)
+	e.attach(e.without("reader", "ec2:DescribeRegions"))
+	r := e.under("doctor --format json --org --role-name ecraudit-reader"+asHub, "ECRAUDIT_REGIONS=all", "ECRAUDIT_FIX=true", "ECRAUDIT_FORMAT=json")
+	var d diagnosis
+	if err := json.Unmarshal([]byte(r.out), &d); err != nil {
+		t.Fatalf("%v: %s", err, r.err)
+	}
+	if failed := d.in(doctor.Permissions, doctor.Failed); len(failed) == 0 {
+		t.Errorf("%+v", d.Checks)
+	} else {
+		e.advised(failed[0], "ec2:DescribeRegions")
+	}
+}
+
+// Where a policy denies, no statement that allows would help.
+func TestDoctorTellsDenials(t *testing.T) {
+	const deny = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"ecr:GetRegistryPolicy","Resource":"*"}]}`
+	const other = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","NotAction":"ecr:GetRegistryPolicy","Resource":"*"}]}`
+	e := newEnforced(t, everyRegion+asHub)
+	account := e.org.Account(awssim.DemoPlatform)
+	reader := awssim.Role{Name: "ecraudit-reader", Policies: []string{string(e.documents["reader"])}, Trust: string(e.documents["reader-trust"])}
+	const role = "arn:aws:iam::" + awssim.DemoPlatform + ":role/ecraudit-reader"
+	for name, test := range map[string]struct {
+		policy, boundary, control string
+		reason, next              string
+	}{
+		"the role's own policy": {deny, "", "", "an explicit deny in an identity-based policy", "a statement in the policies of " + role + " denies ecr:GetRegistryPolicy"},
+		"the boundary":          {"", deny, "", "an explicit deny in a permissions boundary", "a statement in the permissions boundary of " + role + " denies ecr:GetRegistryPolicy"},
+		"a control":             {"", "", deny, "an explicit deny in a service control policy", "a statement in the service control policies of account " + awssim.DemoPlatform},
+		"a boundary without it": {"", other, "", "no permissions boundary allows it", "let the permissions boundary of " + role + " allow ecr:GetRegistryPolicy, too"},
+		"a control without it":  {"", "", other, "no service control policy allows it", "let the service control policies of account " + awssim.DemoPlatform},
+	} {
+		t.Run(name, func(t *testing.T) {
+			role := reader
+			if role.Boundary = test.boundary; test.policy != "" {
+				role.Policies = []string{test.policy}
+			}
+			account.AddRole(role)
+			account.SetServiceControlPolicies()
+			if test.control != "" {
+				account.SetServiceControlPolicies(test.control)
+			}
+			d := e.diagnose("--role-name ecraudit-reader --regions eu-west-1 --accounts " + awssim.DemoPlatform + asHub)
+			failed := d.in(doctor.Permissions, doctor.Failed)
+			if len(failed) != 1 || !slices.Equal(failed[0].Missing, []string{"ecr:GetRegistryPolicy"}) || failed[0].DeniedBy["ecr:GetRegistryPolicy"] != test.reason {
+				t.Fatalf("%+v", failed)
+			}
+			if c := failed[0]; !strings.Contains(c.Detail, "("+test.reason+")") || !strings.Contains(c.Next, test.next) || suggested.MatchString(c.Next) || strings.Contains(c.Next, `"Allow"`) {
+				t.Errorf("%s → %s", c.Detail, c.Next)
+			}
+		})
 	}
 }
 

@@ -53,6 +53,7 @@ func kindNames() (names []string) {
 func (f *extentFlags) kinds(flags *pflag.FlagSet, s streams) (kinds []remediate.Kind, err error) {
 	if variable := variableBehind(flags.Lookup("fix")); variable == variableOf("fix") {
 		messagesOf(s.err).warn(variable + " is left aside: here --fix names the kinds of changes")
+		leaveAside(flags, "fix")
 		return nil, nil
 	}
 	for _, name := range f.fix {

@@ -185,13 +185,14 @@ func TestPermissionsOfACallerElsewhere(t *testing.T) {
 		t.Errorf("nobody says that %s was asked: %+v", asked, d.in(doctor.Permissions, doctor.OK))
 	}
 	e.expect("plan -o plan.json --regions eu-west-1,us-east-1 --accounts "+awssim.DemoPlatform+" "+who, exitChanges)
-	before := e.server.Calls().Writes().Calls
-	const as = "--fix-role-name ecraudit-fixer --yes --hub-role-arn " + hubARN + " --external-id 0f3a"
-	for _, line := range []string{"apply plan.json --max-age 9999h " + as, "undo --last " + as} {
-		if r := e.run(line); r.code == exitError || e.server.Calls().Writes().Calls == before {
-			t.Errorf("%s: exit code %d, %d calls write: %s%s", line, r.code, e.server.Calls().Writes().Calls, r.out, r.err)
-		}
-		before = e.server.Calls().Writes().Calls
+	applied := e.run("apply plan.json --max-age 9999h --fix-role-name ecraudit-fixer --yes --hub-role-arn " + hubARN + " --external-id 0f3a")
+	writes := e.server.Calls().Writes().Calls
+	_, undo, found := strings.Cut(applied.out, "To take it back:\n  ecraudit ")
+	if applied.code == exitError || writes == 0 || !found {
+		t.Fatalf("exit code %d, %d calls write: %s%s", applied.code, writes, applied.out, applied.err)
+	}
+	if r := e.run(strings.TrimSpace(undo) + " --yes"); r.code == exitError || e.server.Calls().Writes().Calls == writes {
+		t.Errorf("exit code %d, %d calls write: %s%s", r.code, e.server.Calls().Writes().Calls, r.out, r.err)
 	}
 }
 

@@ -11,9 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -64,6 +62,8 @@ type Check struct {
 	// Missing are IAM actions that are denied, Unchecked those that were not tried.
 	Missing   []string `json:"missing,omitempty"`
 	Unchecked []string `json:"unchecked,omitempty"`
+	// DeniedBy is why actions are missing, where AWS says it.
+	DeniedBy map[string]string `json:"denied_by,omitempty"`
 }
 
 // Options say what is meant to be done, so that it can be checked.
@@ -73,6 +73,8 @@ type Options struct {
 	FixRole string   // the role that makes changes; empty when there are none
 	Looking []string // IAM actions that changes look with
 	Writing []string // IAM actions that changes write with
+	// Permissions is how a user gets the policies that this run takes.
+	Permissions PermissionsFor
 	// RulesUnknown says that what the rules need is not known.
 	RulesUnknown bool
 }
@@ -162,7 +164,7 @@ func (e *examination) examine(ctx context.Context) {
 	if err != nil {
 		next := "correct that, and look again"
 		if refused := organization.Unread != "" || awsapi.APICode(err) != ""; refused {
-			next = nextForOrganization
+			next = e.nextForOrganization(session, "")
 		}
 		e.failed(Organization, cmp.Or(organization.ID, "organization"), next, "%v", err)
 		e.without("the accounts are not known", Roles, Regions, Permissions)
@@ -200,7 +202,9 @@ func (e *examination) credentials(ctx context.Context, session *awsapi.Session) 
 	}
 }
 
-const nextForOrganization = "use credentials of the management account, or of a delegated administrator, or a hub role there (--hub-role-arn); ecraudit permissions --org writes what it needs"
+func (e *examination) nextForOrganization(session *awsapi.Session, alternative string) string {
+	return "use credentials of the management account, or of a delegated administrator, or a hub role there (--hub-role-arn)" + alternative + "; this writes what it needs:\n" + e.callersPolicies(session)
+}
 
 func (e *examination) organization(session *awsapi.Session, o snapshot.Organization) {
 	subject := cmp.Or(o.ID, "organization")
@@ -208,7 +212,7 @@ func (e *examination) organization(session *awsapi.Session, o snapshot.Organizat
 	case o.None:
 		e.ok(Organization, subject, "account %s belongs to no organization", session.Account)
 	case o.Unread != "":
-		e.failed(Organization, subject, nextForOrganization+"; or name organization.id and organization.accounts in ecraudit.yaml", "who is inside is not known: %s", o.Unread)
+		e.failed(Organization, subject, e.nextForOrganization(session, "; or name organization.id and organization.accounts in ecraudit.yaml"), "who is inside is not known: %s", o.Unread)
 	case o.ManagementAccount == session.Account:
 		e.ok(Organization, subject, "%d accounts; the caller is in the management account", len(o.Accounts))
 	default:
@@ -221,11 +225,11 @@ func (e *examination) directory(session *awsapi.Session, o snapshot.Organization
 	if !e.Extent.Needs[snapshot.NeedUnitNames] && !e.Extent.Needs[snapshot.NeedAccountTags] {
 		return
 	}
-	missing, unread := map[string]bool{}, ""
+	denied, unread := refusals{}, ""
 	for _, a := range o.Accounts {
 		for _, g := range a.Gaps {
 			if g.Permission != "" {
-				missing[g.Permission] = true
+				denied[g.Permission] = awsapi.DenialIn(g.Message)
 			} else {
 				unread = g.Operation + ": " + g.Code + ": " + g.Message
 			}
@@ -234,22 +238,16 @@ func (e *examination) directory(session *awsapi.Session, o snapshot.Organization
 	const what = "the names of organizational units and the tags of accounts, which scopes ask for"
 	subject := session.Caller
 	c := Check{Area: Permissions, Subject: subject, Status: OK, Detail: what + ", can be read"}
-	switch c.Missing = slices.Sorted(maps.Keys(missing)); {
-	case len(c.Missing) > 0:
-		c.Status, c.Detail = Failed, what+": denied: "+strings.Join(c.Missing, ", ")
-		c.Next = "ecraudit permissions --org writes all that the caller needs" + orAdd(permissions.Place{Partition: session.Partition, Account: session.Account}, c.Missing)
+	switch {
+	case len(denied) > 0:
+		c.Status, c.Detail, c.Missing, c.DeniedBy = Failed, what+": denied: "+denied.text(), denied.all(), denied.reasons()
+		c.Next = denied.advice(session.Caller, e.callersPolicies(session), permissions.Place{Partition: session.Partition, Account: session.Account})
 	case o.None || o.Unread != "":
 		c.Status, c.Detail = NotChecked, "the accounts of the organization are not known"
 	case unread != "":
 		c.Status, c.Detail = NotChecked, unread
 	}
 	e.note(c)
-}
-
-// orAdd says which statements are to be added to a policy, on a line of its own
-// that can be pasted.
-func orAdd(place permissions.Place, missing []string) string {
-	return "; or add to its policy:\n" + permissions.Allowing(place, missing)
 }
 
 // accounts looks at each account that is selected.

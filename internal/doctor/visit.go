@@ -76,11 +76,19 @@ func (v *visit) enter(ctx context.Context, s *awsapi.Session) aws.CredentialsPro
 	case stopped(ctx, err):
 		v.notChecked(Roles, v.subject(), "%s", interrupted)
 	case awsapi.IsDenied(awsapi.Code(err)):
-		v.failed(Roles, v.subject(), s.Advice()+": ecraudit permissions writes the role, its trust policy (--hub-role-arn or --hub-account, --external-id), and what the caller needs", "%s cannot be assumed: %s", s.RoleARN(v.account.ID), awsapi.Reason(err))
+		v.failed(Roles, v.subject(), v.nextForRole(s, err), "%s cannot be assumed: %s", s.RoleARN(v.account.ID), awsapi.Reason(err))
 	default:
 		v.failed(Roles, v.subject(), "see the message", "%s cannot be assumed: %s: %s", s.RoleARN(v.account.ID), awsapi.Code(err), awsapi.Reason(err))
 	}
 	return nil
+}
+
+// nextForRole is what to do where AWS refused to let the role be assumed.
+func (v *visit) nextForRole(s *awsapi.Session, err error) string {
+	if denial := awsapi.DenialIn(awsapi.Reason(err)); denial.Explicit {
+		return beyond(denial, s.Caller, s.Account, "sts:AssumeRole")
+	}
+	return s.Advice() + "; this writes the role, its trust policy, and what the caller needs:\n" + v.command(s, v.whoIsTrusted(s)...)
 }
 
 // reading looks at the regions of the account and tries what reading takes.
@@ -212,8 +220,9 @@ func everyDenied(all []listed) bool {
 
 // outcome is what came of trying an action.
 type outcome struct {
-	missing string // the IAM action that is denied; empty when none is
-	reason  string // why nothing is known; empty when something is
+	missing string        // the IAM action that is denied; empty when none is
+	denial  awsapi.Denial // what AWS says about that
+	reason  string        // why nothing is known; empty when something is
 }
 
 // attempt is what was tried in an account.
@@ -234,7 +243,7 @@ func (a *attempt) note(ctx context.Context, action string, err error) {
 	case stopped(ctx, err):
 		a.outcomes[action] = outcome{reason: interrupted}
 	case awsapi.IsDenied(code):
-		a.outcomes[action] = outcome{missing: awsapi.Permission(action, err)}
+		a.outcomes[action] = outcome{missing: awsapi.Permission(action, err), denial: awsapi.DenialIn(awsapi.Reason(err))}
 	default:
 		a.outcomes[action] = outcome{reason: code + ": " + awsapi.Reason(err)}
 	}
@@ -280,7 +289,7 @@ func (a *attempt) inspector(p *probing, actions []string) {
 		case !p.enhanced:
 			a.outcomes[action] = outcome{reason: "scanning in " + p.region + " is not enhanced"}
 		case findings.missing == action || p.read:
-			a.outcomes[action] = outcome{missing: findings.missing}
+			a.outcomes[action] = outcome{missing: findings.missing, denial: findings.denial}
 		default:
 			a.outcomes[action] = outcome{reason: "no findings were read in " + p.region}
 		}
@@ -295,7 +304,7 @@ func (v *visit) conclude(tried *attempt, document, role string, actions []string
 		subject += " " + v.FixRole
 	}
 	c := Check{Area: Permissions, Subject: subject}
-	why := map[string]bool{}
+	why, denied := map[string]bool{}, refusals{}
 	allowed := 0
 	for _, action := range actions {
 		out, known := tried.outcomes[action]
@@ -304,7 +313,7 @@ func (v *visit) conclude(tried *attempt, document, role string, actions []string
 			c.Unchecked = append(c.Unchecked, action)
 			why[untried] = true
 		case out.missing != "":
-			c.Missing = append(c.Missing, out.missing)
+			denied[out.missing] = out.denial
 		case out.reason != "":
 			c.Unchecked = append(c.Unchecked, action)
 			why[out.reason] = true
@@ -312,8 +321,7 @@ func (v *visit) conclude(tried *attempt, document, role string, actions []string
 			allowed++
 		}
 	}
-	slices.Sort(c.Missing)
-	c.Missing = slices.Compact(c.Missing)
+	c.Missing, c.DeniedBy = denied.all(), denied.reasons()
 	var reasons []string
 	for reason := range why {
 		reasons = append(reasons, reason)
@@ -321,14 +329,14 @@ func (v *visit) conclude(tried *attempt, document, role string, actions []string
 	slices.Sort(reasons)
 	c.Detail = fmt.Sprintf("%s: %d of %d allowed", role, allowed, len(actions))
 	if len(c.Missing) > 0 {
-		c.Detail += "; denied: " + strings.Join(c.Missing, ", ")
+		c.Detail += "; denied: " + denied.text()
 	}
 	if len(c.Unchecked) > 0 {
 		c.Detail += "; not tried: " + strings.Join(c.Unchecked, ", ") + " (" + strings.Join(reasons, "; ") + ")"
 	}
 	switch {
 	case len(c.Missing) > 0:
-		c.Status, c.Next = Failed, v.statements(document, c.Missing)
+		c.Status, c.Next = Failed, denied.advice(role, v.documentFor(document, c.Missing), permissions.Place{Partition: v.session.Partition, Account: v.account.ID})
 	case len(c.Unchecked) > 0:
 		c.Status = NotChecked
 	default:
@@ -337,14 +345,17 @@ func (v *visit) conclude(tried *attempt, document, role string, actions []string
 	v.note(c)
 }
 
-// statements are what to add to the policy of the role.
-func (v *visit) statements(document string, missing []string) string {
-	place := permissions.Place{Partition: v.session.Partition, Account: v.account.ID}
-	more := ""
-	if slices.ContainsFunc(missing, func(a string) bool { return strings.HasPrefix(a, "inspector2:") }) {
-		more = " --enhanced-scanning"
+// documentFor is the command that writes the policy of who reads or mends the
+// account.
+func (v *visit) documentFor(document string, missing []string) string {
+	if v.session.Owns(v.account.ID) {
+		document = v.callersDocument()
 	}
-	return "ecraudit permissions" + more + " --document " + document + " writes all that it needs" + orAdd(place, missing)
+	more := []string{"--document", document}
+	if !v.Extent.EnhancedScanning && slices.ContainsFunc(missing, func(a string) bool { return strings.HasPrefix(a, "inspector2:") }) {
+		more = append(more, "--enhanced-scanning")
+	}
+	return v.command(v.session, more...)
 }
 
 // isAbsence reports an answer that there is no such thing: the caller was allowed
