@@ -93,6 +93,8 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, c *lifecycleCase, a
 		return fmt.Errorf("previewing the policy of %s: it was not ready after %s: give it longer with --timeout", c.name, f.timeout)
 	case awsapi.Permission("", err) != "":
 		return fmt.Errorf("previewing the policy of %s: access denied; the role needs %s, which changes nothing in AWS", c.name, awsapi.Permission("", err))
+	case awsapi.ForeignStatus(err) != 0:
+		return fmt.Errorf("previewing the policy of %s: %s", c.name, awsapi.Plain(err))
 	case err != nil:
 		return fmt.Errorf("previewing the policy of %s: %w", c.name, err)
 	}

@@ -78,7 +78,9 @@ type Caller struct {
 type operation struct {
 	limiter   *limiter
 	mu        sync.Mutex
+	answered  bool      // it has given an answer, be it a refusal
 	failing   time.Time // when it began to fail; zero while it succeeds
+	faulty    bool      // since then it has given nothing but faults
 	probed    time.Time // when it was tried last after it was given up
 	lastError error
 }
@@ -112,13 +114,20 @@ const (
 	backoffFirst   = 50 * time.Millisecond
 	backoffLongest = 5 * time.Second
 	probeInterval  = 5 * time.Second // between two tries of an operation that was given up
+	// faultShare is the part of the patience that there is with an operation that has
+	// never answered but with faults. Of the default that is 5 s, somewhat more than
+	// the SDK's three attempts take: what AWS has for an outage of moments. What
+	// answered before may be waited for.
+	faultShare = 6
 )
 
 // Call makes one AWS call, named as in an IAM policy ("ecr:DescribeImages"),
 // and retries what may pass: throttling at the rate that AWS allows, faults
 // and lost connections with jitter. An operation that has only failed for as
 // long as the budget's patience is given up, and with it all that waits for
-// it; from then on it is tried now and then. The error is the last attempt's.
+// it; from then on it is tried now and then. Of one that has never answered but
+// with faults there is less to hope for: it is given up after a part of that
+// time. The error is the last attempt's.
 func Call[T any](ctx context.Context, c *Caller, name string, attempt func(context.Context) (T, error)) (T, error) {
 	op := c.operation(name)
 	refreshed := false
@@ -231,19 +240,24 @@ func (op *operation) record(err error, started, now time.Time, stats *Stats) {
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	if class != Throttled && class != Transient {
-		op.failing = time.Time{}
+		op.answered, op.failing = true, time.Time{}
 		return
 	}
 	op.lastError = err
+	fault := class == Transient && isFault(err)
 	if op.failing.IsZero() {
-		op.failing = now
+		op.failing, op.faulty = now, true
 	}
+	op.faulty = op.faulty && fault
 }
 
 // givenUp reports whether the operation has only failed for too long.
 func (op *operation) givenUp(now time.Time, patience time.Duration) bool {
 	op.mu.Lock()
 	defer op.mu.Unlock()
+	if op.faulty && !op.answered {
+		patience /= faultShare
+	}
 	return !op.failing.IsZero() && now.Sub(op.failing) >= patience
 }
 
@@ -256,10 +270,22 @@ func (op *operation) refusal(now time.Time, patience time.Duration) error {
 	op.mu.Lock()
 	defer op.mu.Unlock()
 	if now.Sub(op.probed) < probeInterval {
-		return op.lastError
+		return &givenUpError{op.lastError}
 	}
 	op.probed = now
 	return nil
+}
+
+// givenUpError is the last error of an operation that was given up, for a call
+// that was not even made.
+type givenUpError struct{ error }
+
+func (e *givenUpError) Unwrap() error { return e.error }
+
+// IsGivenUp reports that a call was not made, because the operation was given up.
+func IsGivenUp(err error) bool {
+	_, givenUp := errors.AsType[*givenUpError](err)
+	return givenUp
 }
 
 // backoff is a random time up to the n-th exponential step (full jitter).

@@ -57,10 +57,39 @@ func Classify(err error) Class {
 	if noSuchHost(err) {
 		return Final
 	}
+	if status := ForeignStatus(err); status != 0 {
+		return foreignClass(status)
+	}
 	if faultStatuses.IsErrorRetryable(err) == aws.TrueTernary || connectionErrors.IsErrorRetryable(err) == aws.TrueTernary || brokenAnswer(err) {
 		return Transient
 	}
 	return Final
+}
+
+// foreignClass is what to do about an answer that is not AWS's: a page that blocks
+// goes on blocking, one of a balancer that is overloaded may be gone.
+func foreignClass(status int) Class {
+	if status >= 300 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusTooManyRequests {
+		return Final
+	}
+	return Transient
+}
+
+// ForeignStatus is the HTTP status of an answer that is not AWS's, such as the
+// page of a proxy; 0 where it is AWS's, or where there is no whole answer.
+func ForeignStatus(err error) int {
+	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if !ok || APICode(err) != "" || isNetwork(err) {
+		return 0
+	}
+	return response.HTTPStatusCode()
+}
+
+// isFault reports an answer that says no more than that something is wrong on the
+// other side.
+func isFault(err error) bool {
+	response, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	return ok && response.HTTPStatusCode() >= http.StatusInternalServerError || ForeignStatus(err) != 0
 }
 
 func isExpired(code string) bool {
@@ -81,9 +110,12 @@ func noSuchHost(err error) bool {
 	return errors.As(err, &dns) && dns.IsNotFound
 }
 
+// noCode is what the SDK calls an error in whose answer it found no code.
+const noCode = "UnknownError"
+
 // APICode is AWS's error code, or "" when AWS did not answer.
 func APICode(err error) string {
-	if api, ok := errors.AsType[smithy.APIError](err); ok {
+	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorCode() != noCode {
 		return api.ErrorCode()
 	}
 	return ""
@@ -106,6 +138,8 @@ func Code(err error) string {
 		return "NoSuchHost"
 	case isNetwork(err):
 		return "Unreachable"
+	case ForeignStatus(err) != 0:
+		return "ForeignAnswer"
 	default:
 		return "Failed"
 	}
@@ -157,6 +191,8 @@ func Reason(err error) string {
 		return "AWS does not know these credentials here: the region is probably not enabled for this account"
 	case isExpired(code):
 		return "the credentials expired during the run: " + err.Error()
+	case code == "ForeignAnswer":
+		return foreignReason(err)
 	case errors.As(err, &api):
 		if api.ErrorMessage() == "" {
 			return api.ErrorCode()
@@ -167,6 +203,25 @@ func Reason(err error) string {
 	default:
 		return rootCause(err).Error()
 	}
+}
+
+// Plain is an error in whose text the SDK's part is put into the words of Reason
+// where something other than AWS answered. What was wrapped around it stays.
+func Plain(err error) string {
+	operation, ok := errors.AsType[*smithy.OperationError](err)
+	if !ok || ForeignStatus(err) == 0 {
+		return err.Error()
+	}
+	return strings.Replace(err.Error(), operation.Error(), operation.Operation()+": "+Reason(err), 1)
+}
+
+// foreignReason says what came in place of AWS's answer.
+func foreignReason(err error) string {
+	text := fmt.Sprintf("what came has the HTTP status %d and is no answer of AWS", ForeignStatus(err))
+	if cause := rootCause(err).Error(); !strings.Contains(cause, noCode) {
+		text += " (" + cause + ")"
+	}
+	return text + ": check AWS_ENDPOINT_URL and proxies"
 }
 
 // rootCause is the innermost error that still says something.

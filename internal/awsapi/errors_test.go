@@ -7,12 +7,27 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
+
+func TestReasonOfForeignAnswers(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{answered(500, &smithy.DeserializationError{Err: errors.New("invalid character '<'")}), "what came has the HTTP status 500 and is no answer of AWS (invalid character '<'): "},
+		{answered(403, api("UnknownError")), "what came has the HTTP status 403 and is no answer of AWS: "},
+	} {
+		if got := Reason(c.err); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%v: %s", c.err, got)
+		}
+	}
+}
 
 func answered(status int, err error) error {
 	return fmt.Errorf("operation error ECR: %w", &smithyhttp.ResponseError{Response: &smithyhttp.Response{Response: &http.Response{StatusCode: status}}, Err: err})
@@ -34,6 +49,10 @@ func TestClassify(t *testing.T) {
 		{"expired", answered(400, api("ExpiredTokenException")), Expired},
 		{"fault", answered(500, api("ServerException")), Transient},
 		{"fault without a code", answered(503, errors.New("<html>")), Transient},
+		{"a page that blocks", answered(403, &smithy.DeserializationError{Err: errors.New("invalid character '<'")}), Final},
+		{"the same of another service", answered(403, api("UnknownError")), Final},
+		{"a page of a gateway", answered(502, api("UnknownError")), Transient},
+		{"a page in place of an answer", answered(200, &smithy.DeserializationError{Err: errors.New("invalid character '<'")}), Transient},
 		{"not implemented by a stand-in", answered(501, api("InternalFailure")), Final},
 		{"connection reset", &net.OpError{Op: "read", Err: syscall.ECONNRESET}, Transient},
 		{"connection refused", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, Transient},
@@ -62,6 +81,8 @@ func TestPermission(t *testing.T) {
 		{"no answer", ErrCallTimeout, "Timeout", ""},
 		{"stopped", context.Canceled, "Interrupted", ""},
 		{"malformed", errors.New("what is this"), "Failed", ""},
+		{"a page", answered(500, &smithy.DeserializationError{Err: errors.New("invalid character '<'")}), "ForeignAnswer", ""},
+		{"an answer that was cut off", answered(200, &smithy.DeserializationError{Err: io.ErrUnexpectedEOF}), "Unreachable", ""},
 	} {
 		if got := Permission("ecr:DescribeImageScanFindings", c.err); got != c.permission || Code(c.err) != c.code || Reason(c.err) == "" {
 			t.Errorf("%s: permission %q, code %s, reason %q", c.name, got, Code(c.err), Reason(c.err))

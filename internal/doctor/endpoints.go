@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
@@ -23,26 +24,35 @@ import (
 	"github.com/ecraudit/ecraudit/internal/awsapi"
 )
 
-// endpoint is a service in a region, and how to get any answer of it. The call
-// has no signature: AWS refuses it, which is an answer.
+// endpoint is a service in a region, and how to get any answer of it: one that
+// refuses the signature is an answer, too. told is the time that it told.
 type endpoint struct {
 	name string
-	call func(context.Context, aws.Config) error
+	call func(context.Context, aws.Config) (told time.Time, err error)
+}
+
+// answering is a call of which only matters that an answer comes.
+func answering(call func(context.Context, aws.Config) error) func(context.Context, aws.Config) (time.Time, error) {
+	return func(ctx context.Context, c aws.Config) (time.Time, error) { return time.Time{}, call(ctx, c) }
 }
 
 func (e *examination) endpointsOf(region string) []endpoint {
-	all := []endpoint{{"sts " + region, func(ctx context.Context, c aws.Config) error {
-		_, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
-		return err
-	}}, {"organizations", func(ctx context.Context, c aws.Config) error {
+	all := []endpoint{{"sts " + region, func(ctx context.Context, c aws.Config) (time.Time, error) {
+		out, err := sts.NewFromConfig(c).GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+		if err != nil {
+			return dateOf(err), err
+		}
+		told, _ := awsmiddleware.GetServerTime(out.ResultMetadata)
+		return told, nil
+	}}, {"organizations", answering(func(ctx context.Context, c aws.Config) error {
 		_, err := organizations.NewFromConfig(c).DescribeOrganization(ctx, &organizations.DescribeOrganizationInput{})
 		return err
-	}}}
+	})}}
 	if e.Extent.AllRegions {
-		return append(all, endpoint{"ec2 " + region, func(ctx context.Context, c aws.Config) error {
+		return append(all, endpoint{"ec2 " + region, answering(func(ctx context.Context, c aws.Config) error {
 			_, err := ec2.NewFromConfig(c).DescribeRegions(ctx, &ec2.DescribeRegionsInput{})
 			return err
-		}})
+		})})
 	}
 	regions := slices.Compact(slices.Sorted(slices.Values(e.Regions)))
 	if len(regions) == 0 {
@@ -55,16 +65,24 @@ func (e *examination) endpointsOf(region string) []endpoint {
 }
 
 func registryEndpoint(region string) endpoint {
-	return endpoint{"ecr " + region, func(ctx context.Context, c aws.Config) error {
+	return endpoint{"ecr " + region, answering(func(ctx context.Context, c aws.Config) error {
 		_, err := ecr.NewFromConfig(c, func(o *ecr.Options) { o.Region = region }).DescribeRegistry(ctx, &ecr.DescribeRegistryInput{})
 		return err
-	}}
+	})}
 }
 
-// anonymous is a configuration that signs nothing, so that an answer does not
-// depend on the credentials or the clock.
-func anonymous(c aws.Config) aws.Config {
-	c = c.Copy()
+// knocking is the configuration to ask for any answer with. It signs, because what
+// stands in for AWS may find the service by the signature; without credentials it
+// asks without, which AWS answers as well.
+func (e *examination) knocking(ctx context.Context, ambient aws.Config) aws.Config {
+	bounded, cancel := context.WithTimeout(ctx, e.CallTimeout)
+	defer cancel()
+	if ambient.Credentials != nil {
+		if _, err := ambient.Credentials.Retrieve(bounded); err == nil {
+			return ambient
+		}
+	}
+	c := ambient.Copy()
 	c.Credentials = aws.AnonymousCredentials{}
 	return c
 }
@@ -74,19 +92,22 @@ func anonymous(c aws.Config) aws.Config {
 func (e *examination) endpoints(ctx context.Context, ambient aws.Config) (reached bool) {
 	all := e.endpointsOf(ambient.Region)
 	answers := make([]error, len(all))
-	var told time.Time
-	var asked, answered time.Time
+	var told, asked, answered time.Time
+	with := e.knocking(ctx, ambient)
 	var group errgroup.Group
 	group.SetLimit(accountsAtOnce)
 	for i, one := range all {
 		group.Go(func() error {
 			began := time.Now()
+			var at time.Time
 			_, answers[i] = awsapi.Call(ctx, e.budget.Caller(one.name, nil), one.name, func(ctx context.Context) (struct{}, error) {
 				began = time.Now()
-				return struct{}{}, one.call(ctx, anonymous(ambient))
+				var err error
+				at, err = one.call(ctx, with)
+				return struct{}{}, err
 			})
 			if i == 0 {
-				asked, answered, told = began, time.Now(), dateOf(answers[i])
+				asked, answered, told = began, time.Now(), at
 			}
 			return nil
 		})
@@ -102,8 +123,7 @@ func (e *examination) endpoints(ctx context.Context, ambient aws.Config) (reache
 // hasAnswered reports whether an answer of AWS came, be it a refusal. What else
 // stands in between, such as a proxy with a page of its own, has no code of AWS.
 func hasAnswered(err error) bool {
-	code := awsapi.APICode(err)
-	return err == nil || code != "" && code != "UnknownError"
+	return err == nil || awsapi.APICode(err) != ""
 }
 
 func (e *examination) noteEndpoint(ctx context.Context, name string, err error) {
@@ -114,17 +134,25 @@ func (e *examination) noteEndpoint(ctx context.Context, name string, err error) 
 		e.notChecked(Endpoints, name, "%s", interrupted)
 	default:
 		what, next := unreachable(err)
-		e.failed(Endpoints, name, next, "%s: %s", what, awsapi.Reason(err))
+		e.failed(Endpoints, name, next, "%s", what)
 	}
 }
 
-// unreachable says in which layer a connection failed, and what to look at.
+// unreachable says what kept an answer of AWS from coming, and what to look at.
 func unreachable(err error) (what, next string) {
+	if status := awsapi.ForeignStatus(err); status != 0 {
+		return fmt.Sprintf("it answers with status %d", status), "check AWS_ENDPOINT_URL and proxies: this is no answer of AWS"
+	}
+	what, next = brokenLayer(err)
+	return what + ": " + awsapi.Reason(err), next
+}
+
+// brokenLayer says in which layer a connection failed.
+func brokenLayer(err error) (what, next string) {
 	var dns *net.DNSError
 	var certificate *tls.CertificateVerificationError
 	var authority x509.UnknownAuthorityError
 	var operation *net.OpError
-	var response *smithyhttp.ResponseError
 	switch {
 	case errors.As(err, &operation) && operation.Op == "proxyconnect":
 		return "the proxy does not let through", "check HTTPS_PROXY and NO_PROXY"
@@ -134,8 +162,6 @@ func unreachable(err error) (what, next string) {
 		return "the certificate is not trusted", "a proxy may stand in between: AWS_CA_BUNDLE names the certificates to trust"
 	case errors.Is(err, awsapi.ErrCallTimeout):
 		return "no answer in time", "check firewalls, routes and VPC endpoints; --call-timeout waits longer"
-	case errors.As(err, &response) && response.HTTPStatusCode() > 0:
-		return fmt.Sprintf("it answers with status %d", response.HTTPStatusCode()), "check AWS_ENDPOINT_URL and proxies: this is no answer of AWS"
 	}
 	return "no connection", "check firewalls, routes, VPC endpoints, AWS_ENDPOINT_URL and HTTPS_PROXY"
 }

@@ -204,7 +204,7 @@ func (v *visit) noteRegions(ctx context.Context, all []listed) {
 			v.failed(Regions, subject, "a service control policy may deny the region: leave it out of --regions, or have it allowed", "%s", awsapi.Reason(one.err))
 		case !hasAnswered(one.err):
 			what, next := unreachable(one.err)
-			v.failed(Regions, subject, next, "%s: %s", what, awsapi.Reason(one.err))
+			v.failed(Regions, subject, next, "%s", what)
 		default:
 			v.notChecked(Regions, subject, "%s: %s", awsapi.Code(one.err), awsapi.Reason(one.err))
 		}

@@ -109,7 +109,7 @@ func outcome(err error) (Outcome, string) {
 // added to it here.
 func reasonOf(err error) string {
 	if awsapi.APICode(err) == "" && !errors.Is(err, context.DeadlineExceeded) {
-		return err.Error()
+		return awsapi.Plain(err)
 	}
 	if permission := awsapi.Permission("", err); permission != "" {
 		return awsapi.Reason(err) + "; the role needs " + permission

@@ -312,7 +312,7 @@ func (r *runner) write(ctx context.Context, at *place, a aspect, s Step) error {
 		case awsapi.Expired:
 			at.caller.Renew()
 		}
-		if time.Since(began) >= r.Patience {
+		if time.Since(began) >= r.Patience || awsapi.IsGivenUp(err) {
 			return err
 		}
 		if err := awsapi.Backoff(ctx, n); err != nil {
