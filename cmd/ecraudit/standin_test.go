@@ -107,5 +107,44 @@ func TestAnswersThatAreNotOfAWS(t *testing.T) {
 	}
 }
 
+// Nothing, and a page where there are no errors, are no answers that say that there
+// is nothing.
+func TestAnswersThatSayNothing(t *testing.T) {
+	w := demoWorld(t)
+	saying := func(text string, operations ...string) {
+		w.as(awssim.DemoPlatform, "eu-west-1")
+		w.behind(func(answer http.ResponseWriter, r *http.Request) bool {
+			body, _ := io.ReadAll(r.Body)
+			r.Body = io.NopCloser(strings.NewReader(string(body)))
+			for _, operation := range operations {
+				if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "."+operation) || strings.HasPrefix(string(body), "Action="+operation+"&") || r.URL.Path == "/"+operation {
+					_, _ = io.WriteString(answer, text)
+					return true
+				}
+			}
+			return false
+		})
+	}
+	saying("", "GetRepositoryPolicy", "DescribeImages")
+	d := w.audit("--regions eu-west-1 --retry-for 600ms")
+	for _, g := range d.Gaps {
+		if g.Code != "ForeignAnswer" || g.Message != "what came has the HTTP status 200 and is no answer of AWS (it is empty): check AWS_ENDPOINT_URL and proxies" {
+			t.Errorf("%+v", g)
+		}
+	}
+	if len(d.Gaps) < 2 || d.Summary.Complete {
+		t.Errorf("%d gaps, complete %v", len(d.Gaps), d.Summary.Complete)
+	}
+	saying("<html><body>Welcome</body></html>", "DescribeRegions", "listRegions")
+	d = w.audit("--regions all --retry-for 600ms")
+	if len(d.Gaps) != 1 || !strings.Contains(d.Gaps[0].Message, "the answer names no region") || d.Summary.Complete {
+		t.Errorf("%+v, complete %v", d.Gaps, d.Summary.Complete)
+	}
+	c := w.diagnose("--regions all --retry-for 600ms").in(doctor.Permissions, doctor.NotChecked)
+	if len(c) != 1 || !strings.Contains(c[0].Detail, "the answer names no region") {
+		t.Errorf("%+v", c)
+	}
+}
+
 // flat is text without its line breaks.
 func flat(text string) string { return strings.Join(strings.Fields(text), " ") }

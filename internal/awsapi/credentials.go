@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // Roles says how the accounts of an organization are entered.
@@ -99,6 +100,7 @@ func Ambient(ctx context.Context, b *Budget, o Identity) (aws.Config, error) {
 		config.WithRetryer(func() aws.Retryer { return aws.NopRetryer{} }),
 		config.WithSharedConfigProfile(o.Profile),
 		config.WithLogger(sdkLog{b.log}),
+		config.WithAPIOptions([]func(*middleware.Stack) error{refuseEmptyAnswers}),
 	)
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("reading the AWS configuration: %w; check --profile, AWS_PROFILE and the files in ~/.aws", err)

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
@@ -203,6 +204,19 @@ func Reason(err error) string {
 	default:
 		return rootCause(err).Error()
 	}
+}
+
+// refuseEmptyAnswers has calls fail that are answered by nothing, which the SDK
+// would take for an answer in which there is nothing: no policy, no image. AWS's
+// services answer with a document at least.
+func refuseEmptyAnswers(stack *middleware.Stack) error {
+	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("RefuseEmptyAnswers", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
+		out, metadata, err := next.HandleDeserialize(ctx, in)
+		if response, ok := out.RawResponse.(*smithyhttp.Response); err == nil && ok && response.StatusCode < http.StatusMultipleChoices && response.ContentLength == 0 {
+			err = &smithy.DeserializationError{Err: errors.New("it is empty")}
+		}
+		return out, metadata, err
+	}), middleware.After)
 }
 
 // Plain is an error in whose text the SDK's part is put into the words of Reason

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -64,9 +65,15 @@ func describeRegions(ctx context.Context, s *awsapi.Session, c *awsapi.Caller, p
 			regions = append(regions, aws.ToString(r.RegionName))
 		}
 	}
+	if len(regions) == 0 {
+		return nil, errNoRegions
+	}
 	slices.Sort(regions)
 	return regions, nil
 }
+
+// errNoRegions is an answer that AWS never gives: some regions cannot be disabled.
+var errNoRegions = errors.New("the answer names no region: check AWS_ENDPOINT_URL and proxies")
 
 func listRegions(ctx context.Context, s *awsapi.Session, c *awsapi.Caller, provider aws.CredentialsProvider) ([]string, error) {
 	client := account.NewFromConfig(s.Config, func(o *account.Options) { o.Credentials = provider })
@@ -85,6 +92,9 @@ func listRegions(ctx context.Context, s *awsapi.Session, c *awsapi.Caller, provi
 		}
 		return page.NextToken, nil
 	})
+	if err == nil && len(regions) == 0 {
+		err = errNoRegions
+	}
 	slices.Sort(regions)
 	return regions, err
 }
