@@ -216,17 +216,17 @@ func (r request) owner() string {
 
 // decide evaluates a policy of any kind. A deny beats every allow.
 func (p *compiledPolicy) decide(r request) decision {
-	return p.among(r, func(s *statement) bool { return s.covers(r) })
+	return p.decideBy(func(s *statement) bool { return s.covers(r) })
 }
 
 // decideDirectly evaluates a policy without the allows that only let the account give its principals what it wants.
 func (p *compiledPolicy) decideDirectly(r request) decision {
-	return p.among(r, func(s *statement) bool {
+	return p.decideBy(func(s *statement) bool {
 		return s.covers(r) && (s.Effect == "Deny" || slices.ContainsFunc(s.Principals["AWS"], r.caller.isNamedItself))
 	})
 }
 
-func (p *compiledPolicy) among(r request, covers func(*statement) bool) decision {
+func (p *compiledPolicy) decideBy(covers func(*statement) bool) decision {
 	verdict := silent
 	if p == nil {
 		return verdict
