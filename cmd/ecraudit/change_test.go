@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/history"
 	"github.com/ecraudit/ecraudit/internal/report"
+	"github.com/ecraudit/ecraudit/internal/report/reporttest"
 )
 
 // changeWorld is the demonstration with its snapshot, and its report.
@@ -58,8 +60,7 @@ func (w *world) edited(name string, edit func(*document)) {
 			w.t.Fatal(err)
 		}
 	}
-	d.Summary.Findings, d.Summary.Gaps = len(d.Findings), len(d.Gaps)
-	if err := h.End(d.Summary); err != nil {
+	if err := h.End(reporttest.Summarize(d.Run, d.Findings, len(d.Gaps))); err != nil {
 		w.t.Fatal(err)
 	}
 }
@@ -67,6 +68,27 @@ func (w *world) edited(name string, edit func(*document)) {
 func dropRule(rule string) func(*document) {
 	return func(d *document) {
 		d.Findings = slices.DeleteFunc(d.Findings, func(f finding.Finding) bool { return f.Rule == rule })
+	}
+}
+
+// What was edited by hand says what disagrees, whichever command reads it.
+func TestAlteredReports(t *testing.T) {
+	w := changeWorld(t)
+	failing := regexp.MustCompile(`"severity":"critical",("[a-z_]+":"[^"]*",)*"status":"fail"|"status":"fail",("[a-z_]+":"[^"]*",)*"severity":"critical"`)
+	text := fileText(t, "report.json")
+	first := failing.FindString(text)
+	w.write("milder.json", strings.Replace(text, first, strings.Replace(first, "critical", "low", 1), 1))
+	w.write("clean.json", regexp.MustCompile(`"exit_code": ?2`).ReplaceAllString(text, `"exit_code":0`))
+	for _, c := range []struct{ command, want string }{
+		{"report milder.json", "ecraudit: milder.json: reading the report: it was altered: summary.by_severity says of critical 4 fail, 1 unknown and 0 waived, and there are 3 fail, 1 unknown and 0 waived"},
+		{"report clean.json", "summary.exit_code says 0, and it follows from the rest that it was 2"},
+		{"diff milder.json report.json", "milder.json: reading the report: it was altered: summary.by_severity"},
+		{"diff report.json clean.json", "clean.json: reading the report: it was altered: summary.exit_code"},
+		{"baseline milder.json -o known.txt", "milder.json: reading the report: it was altered: summary.by_severity"},
+	} {
+		if r := w.run(c.command); r.code != exitError || !strings.Contains(r.err, c.want) || r.out != "" {
+			t.Errorf("%s: exit code %d: %s%s", c.command, r.code, r.err, r.out)
+		}
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/report"
+	"github.com/ecraudit/ecraudit/internal/report/reporttest"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -125,7 +126,7 @@ func (s *script) saved(tb testing.TB, format string) []byte {
 			tb.Fatal(err)
 		}
 	}
-	if err := h.End(report.Summary{Findings: len(s.findings), Gaps: len(s.gaps), FailOn: "high", Complete: s.run.Complete}); err != nil {
+	if err := h.End(reporttest.Summarize(s.run, s.findings, len(s.gaps))); err != nil {
 		tb.Fatal(err)
 	}
 	return b.Bytes()

@@ -25,6 +25,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/report"
+	"github.com/ecraudit/ecraudit/internal/report/reporttest"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -121,7 +122,7 @@ func (r *run) save(tb testing.TB, path string) {
 	for _, g := range r.gaps {
 		tell(h.Gap(g))
 	}
-	tell(h.End(report.Summary{Findings: len(r.findings), Gaps: len(r.gaps), FailOn: "high", Complete: r.Complete}))
+	tell(h.End(reporttest.Summarize(r.Run, r.findings, len(r.gaps))))
 }
 
 func saved(tb testing.TB, runs ...*run) (folder string) {

@@ -466,6 +466,43 @@ func TestReplayRefuses(t *testing.T) {
 	}
 }
 
+// A summary that somebody made to say less than was found is not shown as if an
+// audit had said it.
+func TestReplayRefusesAlteredSummaries(t *testing.T) {
+	first := func(s *script, status finding.Status) *finding.Finding {
+		return &s.findings[slices.IndexFunc(s.findings, func(f finding.Finding) bool { return f.Status == status && f.Severity >= finding.High })]
+	}
+	for name, c := range map[string]struct {
+		alter func(*script, *Summary)
+		want  string
+	}{
+		"milder":            {func(s *script, _ *Summary) { first(s, finding.Fail).Severity = finding.Low }, "summary.by_severity says "},
+		"another rule":      {func(s *script, _ *Summary) { first(s, finding.Fail).Rule = "tag-latest" }, "summary.by_rule says "},
+		"unknown, not fail": {func(s *script, _ *Summary) { first(s, finding.Fail).Status = finding.Unknown }, "summary.by_severity says "},
+		"a severity away":   {func(_ *script, sum *Summary) { delete(sum.BySeverity, "high") }, "summary.by_severity says of high 0 fail, 0 unknown and 0 waived, and there are "},
+		"failing":           {func(_ *script, sum *Summary) { sum.Failing-- }, "summary.failing says "},
+		"undecided":         {func(_ *script, sum *Summary) { sum.Undecided = 0 }, "summary.undecided says 0, and there are "},
+		"fail_on":           {func(_ *script, sum *Summary) { sum.FailOn = "none" }, "summary.failing says "},
+		"fail_on unknown":   {func(_ *script, sum *Summary) { sum.FailOn = "huge" }, `summary.fail_on: unknown severity "huge"`},
+		"exit code":         {func(_ *script, sum *Summary) { sum.ExitCode = 0 }, "summary.exit_code says 0, and it follows from the rest that it was 2"},
+		"repositories":      {func(_ *script, sum *Summary) { sum.Repositories++ }, "summary.repositories says "},
+		"images":            {func(_ *script, sum *Summary) { sum.Images-- }, "summary.images says "},
+		"targets":           {func(_ *script, sum *Summary) { sum.Targets++ }, "summary.targets says "},
+	} {
+		for _, format := range []string{"json", "ndjson"} {
+			s := typical()
+			summary := s.summary()
+			s.summarized = &summary
+			c.alter(&s, s.summarized)
+			h := recorder{}
+			err := Replay(bytes.NewReader(written(t, format, s, Options{})), &h)
+			if err == nil || !strings.Contains(err.Error(), "it was altered: "+c.want) || h.ended {
+				t.Errorf("%s in %s: %v, want %q", name, format, err, c.want)
+			}
+		}
+	}
+}
+
 func TestReplayReturnsErrors(t *testing.T) {
 	doc := written(t, "json", typical(), Options{})
 	want := fmt.Errorf("no more")

@@ -18,9 +18,9 @@ import (
 // which, and hands it to h as the run that wrote it did. It holds one finding
 // at a time.
 //
-// A report that ends early, holds another number of findings or gaps than its
-// summary says, or has fields that this version does not know is an error,
-// and so is anything else than a report; h has then not seen End. Errors of h
+// A report that ends early, whose summary is not that of its run and its findings,
+// or that has fields that this version does not know is an error, and so is
+// anything else than a report; h has then not seen End. Errors of h
 // are returned as they are. That it is no report at all is a *NotAReportError.
 func Replay(r io.Reader, h Handler) error {
 	in := bufio.NewReader(r)
@@ -36,7 +36,7 @@ func Replay(r io.Reader, h Handler) error {
 	if err != nil {
 		return err
 	}
-	p := &replayer{h: h, dec: json.NewDecoder(io.MultiReader(&seen, in))}
+	p := &replayer{h: h, recount: newRecount(), dec: json.NewDecoder(io.MultiReader(&seen, in))}
 	p.dec.DisallowUnknownFields()
 	switch key {
 	case "schema", "run", "findings", "gaps", "summary":
@@ -86,6 +86,7 @@ type replayer struct {
 	began          bool
 	run            Run
 	findings, gaps int
+	recount        recount
 	detailed       bool
 	summary        *Summary
 }
@@ -256,6 +257,7 @@ func (p *replayer) finding(decode func(any) error) error {
 		return err
 	}
 	p.findings++
+	p.recount.add(&f.Finding)
 	return p.h.Finding(f.Finding)
 }
 
@@ -335,6 +337,9 @@ func (p *replayer) finish() error {
 	}
 	if !p.coherent() {
 		return errors.New("reading the report: it was altered: its run, its gaps and its summary do not agree on whether everything was read; use the file as ecraudit wrote it")
+	}
+	if wrong := p.recount.disagreement(&p.run, p.summary); wrong != "" {
+		return fmt.Errorf("reading the report: it was altered: %s; use the file as ecraudit wrote it", wrong)
 	}
 	return p.h.End(*p.summary)
 }

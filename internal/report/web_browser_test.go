@@ -15,6 +15,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/history"
 	"github.com/ecraudit/ecraudit/internal/report"
+	"github.com/ecraudit/ecraudit/internal/report/reporttest"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -111,7 +112,7 @@ func (s saga) save(t *testing.T, folder string, week int, open map[int]bool) {
 		}
 	}
 	tell(h.Begin(run))
-	summary := report.Summary{Complete: run.Complete}
+	var findings []finding.Finding
 	for i := range 150 {
 		account := accounts[i%7%2]
 		if !open[i] || run.Targets[i%7%2].Status == snapshot.StatusFailed {
@@ -130,9 +131,9 @@ func (s saga) save(t *testing.T, folder string, week int, open map[int]bool) {
 			f.Tag = s.name(i + 1)
 		}
 		tell(h.Finding(f))
-		summary.Findings++
+		findings = append(findings, f)
 	}
-	tell(h.End(summary))
+	tell(h.End(reporttest.Summarize(run, findings, 0)))
 }
 
 func pageOf(t *testing.T, trends *history.Trends) []byte {
