@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"io"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,9 +15,15 @@ import (
 type documentFlags struct{ formatFlags }
 
 func (f *documentFlags) add(command *cobra.Command, formats []string) {
-	f.formatFlags.add(command.Flags(), formats, func(file string) (string, bool) {
-		format, known := endings[strings.ToLower(filepath.Ext(file))]
-		return format, known && slices.Contains(formats, format)
+	var told []string
+	for _, ending := range slices.Sorted(maps.Keys(endings)) {
+		if slices.Contains(formats, endings[ending]) {
+			told = append(told, ending)
+		}
+	}
+	f.formatFlags.add(command.Flags(), formats, told, func(file string) (string, bool) {
+		ending := strings.ToLower(filepath.Ext(file))
+		return endings[ending], slices.Contains(told, ending)
 	})
 	complete(command, "format", formats)
 }

@@ -12,6 +12,7 @@ import (
 // formatFlags say in which formats a result is written, and where to.
 type formatFlags struct {
 	known    []string                                      // the formats, the default first
+	endings  []string                                      // of names of files that tell their format
 	formatOf func(file string) (format string, known bool) // by the name of a file
 	format   string
 	outputs  []string
@@ -19,8 +20,8 @@ type formatFlags struct {
 	flags *pflag.FlagSet // to tell whether a format was asked for
 }
 
-func (f *formatFlags) add(flags *pflag.FlagSet, known []string, formatOf func(string) (string, bool)) {
-	f.known, f.formatOf, f.flags = known, formatOf, flags
+func (f *formatFlags) add(flags *pflag.FlagSet, known, endings []string, formatOf func(string) (string, bool)) {
+	f.known, f.endings, f.formatOf, f.flags = known, endings, formatOf, flags
 	flags.StringVar(&f.format, "format", known[0], "`FORMAT`: "+strings.Join(known, ", "))
 	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "`FILE` to write to, instead of standard output; its name ends as its format does, or write FORMAT=FILE; give it again for more files")
 }
@@ -85,7 +86,8 @@ func (f *formatFlags) destined() []string {
 }
 
 // split finds the format of an output: the one that it names, the one of --format
-// where there is one output, or else that of its ending.
+// where there is one output, or else that of its ending. Standard output has the
+// default.
 func (f *formatFlags) split(output string) (format, path string, err error) {
 	if name, rest, named := strings.Cut(output, "="); named && !strings.ContainsAny(name, `/\.`) {
 		if err := oneOf("--output", name, f.known); err != nil {
@@ -102,10 +104,11 @@ func (f *formatFlags) split(output string) (format, path string, err error) {
 	if format, known := f.formatOf(output); known {
 		return format, output, nil
 	}
-	if len(f.outputs) == 1 || output == "-" {
+	if output == "-" {
 		return f.format, output, nil
 	}
-	return "", "", fmt.Errorf("--output %s: the name does not tell the format: write FORMAT=%s, with one of %s", output, output, strings.Join(f.known, ", "))
+	return "", "", fmt.Errorf("--output %s: the name does not tell the format: end it with %s, or write FORMAT=%s, with one of %s",
+		output, strings.Join(f.endings, ", "), output, strings.Join(f.known, ", "))
 }
 
 // spare refuses outputs that are files which the command reads: what is read

@@ -22,7 +22,7 @@ type outputFlags struct {
 }
 
 func (f *outputFlags) add(flags *pflag.FlagSet) {
-	f.formatFlags.add(flags, report.Formats(), report.FormatOf)
+	f.formatFlags.add(flags, report.Formats(), report.Endings(), report.FormatOf)
 	f.tableFlags.add(flags)
 	f.queryFlag.add(flags)
 }

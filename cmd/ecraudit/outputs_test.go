@@ -62,8 +62,8 @@ func TestSeveralOutputs(t *testing.T) {
 	}
 }
 
-// The format of an output is the one that it names, else the one that its
-// extension tells, else the table.
+// The format of an output is the one that it names, or else the one that its
+// extension tells.
 func TestFormatOfAnOutput(t *testing.T) {
 	w := demoWorld(t)
 	if r := w.run("audit -o report.json" + orgFlags); r.code != 2 {
@@ -73,7 +73,7 @@ func TestFormatOfAnOutput(t *testing.T) {
 		"-o x.json":                   `{`,
 		"-o X.NDJSON":                 `{"type":"run"`,
 		"-o x.txt":                    "ecraudit",
-		"-o unnamed":                  "ecraudit",
+		"-o table=unnamed":            "ecraudit",
 		"-o json=x.txt":               `{`,
 		"-o ./a=b.json":               `{`,
 		"-o x.txt --format ndjson":    `{"type":"run"`,
@@ -94,6 +94,28 @@ func TestFormatOfAnOutput(t *testing.T) {
 		if err := os.Remove(path); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A table in a file whose name promises something else would be found out by the
+// program that reads it.
+func TestOutputOfNoFormat(t *testing.T) {
+	w := demoWorld(t)
+	w.works("audit -o report.json" + orgFlags)
+	for line, endings := range map[string]string{
+		"report report.json -o x.foo":                  ".txt, .json, .ndjson, .jsonl, .sarif, gl-code-quality-report.json, gl-sast-report.json, .md, .csv, .xml, .html, .htm, .prom",
+		"report report.json -o unnamed":                ".txt, .json, ",
+		"report report.json -o y.json -o x.foo":        ".txt, .json, ",
+		"diff report.json report.json -o x.foo":        ".json, .md, .txt",
+		"diff report.json report.json -o differences.": ".json, .md, .txt",
+	} {
+		r := w.run(line)
+		if r.code != exitError || !strings.Contains(r.err, "the name does not tell the format: end it with "+endings) || !strings.Contains(r.err, "or write FORMAT=") {
+			t.Errorf("%s: exit code %d: %s", line, r.code, r.err)
+		}
+	}
+	if left, _ := filepath.Glob("[xyu]*"); len(left) > 0 {
+		t.Errorf("files are left: %v", left)
 	}
 }
 

@@ -64,6 +64,14 @@ func Formats() []string {
 	return names
 }
 
+// Endings are how the names of files end that tell their format.
+func Endings() (all []string) {
+	for _, f := range formats() {
+		all = append(all, f.extensions...)
+	}
+	return all
+}
+
 // FormatOf is the format that a file's name tells by how it ends.
 func FormatOf(name string) (format string, known bool) {
 	longest := 0
