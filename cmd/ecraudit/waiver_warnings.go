@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/report"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -23,14 +20,8 @@ func (*waiverWarnings) Gap(snapshot.Gap) error { return nil }
 
 // End is told what became of the waivers.
 func (w *waiverWarnings) End(s report.Summary) error {
-	if s.Waivers == nil {
-		return nil
-	}
-	for _, u := range s.Waivers.Unmatched {
-		w.messages.warn(fmt.Sprintf("the waiver %s excuses nothing: there is no finding of %s (%s); remove it", u.Source, strings.Join(u.Rules, ", "), u.Where))
-	}
-	if tags := s.Waivers.Tags; tags != nil && tags.Unmatched > 0 {
-		w.messages.warn(plural(tags.Unmatched, "resource tag excuses nothing", "resource tags excuse nothing") + ": there is no finding of their rules on their repositories; remove them")
+	for _, warning := range s.Waivers.Warnings() {
+		w.messages.warn(warning.Text)
 	}
 	return nil
 }

@@ -19,6 +19,7 @@ type script struct {
 	gaps     []snapshot.Gap
 	details  []Detail
 	changes  *Changes // nil where the run has no baseline
+	waivers  *Waivers
 	failOn   finding.Severity
 
 	summarized *Summary // instead of what follows from the rest
@@ -52,7 +53,7 @@ func (s script) summary() Summary {
 		return *s.summarized
 	}
 	sum := Summary{
-		Findings: len(s.findings), Gaps: len(s.gaps), FailOn: s.failOn.String(), Complete: s.run.Complete, Changes: s.changes,
+		Findings: len(s.findings), Gaps: len(s.gaps), FailOn: s.failOn.String(), Complete: s.run.Complete, Changes: s.changes, Waivers: s.waivers,
 		BySeverity: make(map[string]Counts), ByRule: make(map[string]Counts),
 	}
 	for _, severity := range finding.SeverityNames() {
@@ -112,6 +113,7 @@ func scripts() map[string]script {
 		"hostile":  hostile(),
 		"changes":  changes(),
 		"filtered": filtered(),
+		"waivers":  waivers(),
 	}
 }
 
@@ -399,6 +401,26 @@ func filtered() script {
 	return s
 }
 
+// waivers is a run in which some waivers excuse nothing.
+func waivers() script {
+	s := script{run: newRun(), failOn: finding.High}
+	for i, until := range []string{"2027-03-31", "2026-12-31", "2027-01-31"} {
+		f := s.found("111122223333/eu-west-1/team/"+string(rune('a'+i)), []string{"encryption", "encryption", "lifecycle-missing"}[i], "as it should not be")
+		f.Status = finding.Waived
+		f.Waiver = &finding.Waiver{Verdict: finding.Fail, Reason: "moves away", Owner: "team", Until: until, Source: "waivers.yaml:2"}
+	}
+	s.waivers = &Waivers{
+		Files:   []WaiverFile{{Path: "waivers.yaml", SHA256: strings.Repeat("0d", 32), Waivers: 3}, {Path: "teams/web waivers.yaml", SHA256: strings.Repeat("1e", 32), Waivers: 1}},
+		InForce: 3, Expired: 1,
+		Unmatched: []UnmatchedWaiver{
+			{Source: "waivers.yaml:14", Rules: []string{"encryption"}, Where: "accounts 111122223333; repositories gone/*"},
+			{Source: "teams/web waivers.yaml:2", Rules: []string{"required-tags", "tag-immutability"}, Where: "fingerprint 0123456789abcdef0123456789abcdef", Expired: true},
+		},
+		Tags: &TagWaivers{InForce: 2, Expired: 1, Unmatched: 1},
+	}
+	return s
+}
+
 // hostile is a run whose every text tries to be more than text.
 func hostile() script {
 	const (
@@ -440,6 +462,9 @@ func hostile() script {
 			Target:     snapshot.Target{Partition: "aws", Account: "333344445555", Region: "eu-west-1"},
 			Repository: text + "!", Need: snapshot.NeedPolicy, Operation: "ecr:" + text, Code: "Code" + text, Message: text,
 		})
+	}
+	s.waivers = &Waivers{Files: []WaiverFile{{Path: markup + erase, SHA256: strings.Repeat("0", 64), Waivers: 1}}, InForce: 1, Tags: &TagWaivers{Unmatched: 2},
+		Unmatched: []UnmatchedWaiver{{Source: markup + erase + bidi, Rules: []string{markup, lines}, Where: link + zalgo}, {Source: "../" + lines + ":7", Rules: []string{c1}, Where: markup}, {Source: "../" + lines + ":7", Rules: []string{c1}, Where: markup}},
 	}
 	// Raw bytes as a rule engine might hand them on, inside a JSON string.
 	s.findings[0].Fix = json.RawMessage("{ \"action\" : \"x\xff\u202e\u007f\u0085<&>\" }")

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
@@ -114,6 +115,9 @@ func (h *codeQuality) End(s Summary) error {
 			return err
 		}
 	}
+	if err := h.waivers(s.Waivers); err != nil {
+		return err
+	}
 	if why := h.run.OrganizationUnread; why != "" {
 		if err := h.issue(organizationStatement(why), incompleteCheck, issueID("organization"), finding.Medium, resource{}); err != nil {
 			return err
@@ -129,13 +133,32 @@ func (h *codeQuality) End(s Summary) error {
 	return h.out.flush()
 }
 
+// waivers writes an issue for each waiver that excuses nothing, in the line of the
+// file in which it stands, if that is below the working directory.
+func (h *codeQuality) waivers(waivers *Waivers) error {
+	for _, warning := range waivers.Warnings() {
+		place := codeQualityLocation{resource{}.path(), codeQualityLines{1}}
+		if file := filepath.ToSlash(shown(warning.File)); filepath.IsLocal(file) {
+			place = codeQualityLocation{file, codeQualityLines{warning.Line}}
+		}
+		if err := h.issueAt(warning.Statement(), unmatchedCheck, issueID(unmatchedCheck, warning.about), finding.Info, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (h *codeQuality) issue(text, check, fingerprint string, severity finding.Severity, r resource) error {
+	return h.issueAt(text, check, fingerprint, severity, codeQualityLocation{r.path(), codeQualityLines{1}})
+}
+
+func (h *codeQuality) issueAt(text, check, fingerprint string, severity finding.Severity, place codeQualityLocation) error {
 	return h.element("  ", codeQualityIssue{
 		Description: text,
 		CheckName:   cmp.Or(shown(check), "ecraudit"),
 		Fingerprint: fingerprint,
 		Severity:    codeQualitySeverities[severity],
-		Location:    codeQualityLocation{r.path(), codeQualityLines{1}},
+		Location:    place,
 	})
 }
 

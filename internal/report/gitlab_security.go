@@ -329,6 +329,22 @@ func (h *gitlabSecurity) openMessages() error {
 	return nil
 }
 
+// waivers says in messages of the scan what became of waivers. One that excuses
+// nothing is no vulnerability.
+func (h *gitlabSecurity) waivers(s Summary) error {
+	if text := waiversStatement(s); text != "" {
+		if err := h.message("info", text); err != nil {
+			return err
+		}
+	}
+	for _, warning := range s.Waivers.Warnings() {
+		if err := h.message("warn", warning.Statement()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // vulnerabilityOfRun is one that is no finding.
 func vulnerabilityOfRun(check finding.Rule, id, severity, text string) gitlabVulnerability {
 	v := newVulnerability(id, resource{})
@@ -344,6 +360,9 @@ func (h *gitlabSecurity) Close() error { return h.worst.Close() }
 func (h *gitlabSecurity) End(s Summary) error {
 	h.unread.end(s)
 	if err := h.openMessages(); err != nil {
+		return err
+	}
+	if err := h.waivers(s); err != nil {
 		return err
 	}
 	h.stage = stageDone

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -79,9 +80,15 @@ func TestCodeQualityIsValid(t *testing.T) {
 			if !slices.Contains([]string{"info", "minor", "major", "critical", "blocker"}, issue.Severity) {
 				t.Errorf("%s: severity %q", name, issue.Severity)
 			}
-			checkPath(t, name, issue.Location.Path)
-			if issue.Location.Lines.Begin != 1 {
-				t.Errorf("%s: line %d", name, issue.Location.Lines.Begin)
+			if issue.CheckName == unmatchedCheck { // it stands in a file that is there
+				if !filepath.IsLocal(issue.Location.Path) || issue.Location.Lines.Begin < 1 || unprintable(issue.Location.Path) >= 0 {
+					t.Errorf("%s: location %+v", name, issue.Location)
+				}
+			} else {
+				checkPath(t, name, issue.Location.Path)
+				if issue.Location.Lines.Begin != 1 {
+					t.Errorf("%s: line %d", name, issue.Location.Lines.Begin)
+				}
 			}
 			if seen[issue.Fingerprint] {
 				t.Errorf("%s: two issues have the fingerprint %s", name, issue.Fingerprint)

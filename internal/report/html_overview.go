@@ -19,6 +19,7 @@ const (
 	htmlFewTargets      = 12
 	htmlMaxGapGroups    = 200
 	htmlMaxRepositories = 10
+	htmlMaxWaivers      = 200
 )
 
 // htmlContent is what the template of a report shows.
@@ -38,6 +39,7 @@ type htmlContent struct {
 	Rules, Silent  []htmlRule
 	Repositories   []htmlRepository
 	Coverage       htmlCoverage
+	Waivers        *htmlWaivers
 	Listed         int
 }
 
@@ -110,6 +112,14 @@ type htmlCoverage struct {
 	OrganizationGone string
 }
 
+// htmlWaivers is what became of the waivers.
+type htmlWaivers struct {
+	Statement string
+	Warnings  []WaiverWarning
+	LeftOut   int
+	Files     []WaiverFile
+}
+
 type htmlTarget struct {
 	Account, Name, Region, Reason string
 	Status                        snapshot.Status
@@ -137,6 +147,7 @@ func (h *htmlHandler) content(u *unread) (string, error) {
 	c.Rules, c.Silent = h.ruleTable()
 	c.Repositories = h.worstRepositories()
 	c.Coverage = h.coverageTable(u)
+	c.Waivers = htmlWaiversOf(s.Waivers)
 	c.Links = []htmlLink{
 		{View: "overview", Text: "Overview"},
 		{Address: "findings", View: "findings", Text: "Findings", Count: s.Findings},
@@ -148,6 +159,15 @@ func (h *htmlHandler) content(u *unread) (string, error) {
 		return "", fmt.Errorf("laying out the report: %w", err)
 	}
 	return b.String(), nil
+}
+
+func htmlWaiversOf(w *Waivers) *htmlWaivers {
+	if w == nil {
+		return nil
+	}
+	warnings := w.Warnings()
+	shown := min(len(warnings), htmlMaxWaivers)
+	return &htmlWaivers{Statement: w.words(), Warnings: warnings[:shown], LeftOut: len(warnings) - shown, Files: w.Files}
 }
 
 // htmlHeadline is the outcome in few words. Whether the run is complete stands

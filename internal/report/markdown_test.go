@@ -127,7 +127,7 @@ func TestMarkdownRendersAsText(t *testing.T) {
 					t.Errorf("a row has %d cells", n)
 				}
 			}
-			if tables := r.elements["table"]; tables != map[string]int{"typical": 2, "hostile": 3, "partial": 3, "changes": 2, "filtered": 2}[name] {
+			if tables := r.elements["table"]; tables != map[string]int{"typical": 2, "hostile": 3, "partial": 3, "changes": 2, "filtered": 2, "waivers": 2}[name] {
 				t.Errorf("there are %d tables", tables)
 			}
 			s.checkShown(t, r.text)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -24,7 +25,8 @@ type prometheus struct {
 	run      Run
 	findings map[findingSeries]int
 	gaps     map[gapSeries]int
-	total    int // of gaps
+	ends     map[string]time.Time // by rule, when the first of what is waived counts again
+	total    int                  // of gaps
 }
 
 // findingSeries are the labels of ecraudit_findings, and gapSeries those of
@@ -35,7 +37,7 @@ type findingSeries struct{ rule, severity, status, account, region string }
 type gapSeries struct{ account, region string }
 
 func newPrometheus(w io.Writer) *prometheus {
-	return &prometheus{out: newOutput(w), findings: make(map[findingSeries]int), gaps: make(map[gapSeries]int)}
+	return &prometheus{out: newOutput(w), findings: make(map[findingSeries]int), gaps: make(map[gapSeries]int), ends: make(map[string]time.Time)}
 }
 
 // Begin makes the series that must be there though nothing is counted in them.
@@ -68,6 +70,7 @@ func (p *prometheus) Finding(f finding.Finding) error {
 	p.findings[findingSeries{
 		shown(f.Rule), f.Severity.String(), string(f.Status), shown(f.Account), shown(f.Region),
 	}]++
+	p.noteEnd(&f)
 	return nil
 }
 
@@ -108,6 +111,7 @@ func (p *prometheus) End(s Summary) error {
 		p.sample("ecraudit_run_timestamp_seconds", p.run.Clock.Unix())
 	}
 	p.targets()
+	p.waivers(s.Waivers)
 	p.out.text("# EOF\n")
 	return p.out.flush()
 }
@@ -133,6 +137,51 @@ func (p *prometheus) targets() {
 	for _, status := range []snapshot.Status{snapshot.StatusComplete, snapshot.StatusFailed, snapshot.StatusPartial, snapshot.StatusSkipped} {
 		p.sample("ecraudit_targets", counts[status], label{"status", string(status)})
 	}
+}
+
+// noteEnd notes when a waived finding counts again: at the end of the last day of
+// its waiver.
+func (p *prometheus) noteEnd(f *finding.Finding) {
+	if f.Waiver == nil {
+		return
+	}
+	last, err := time.Parse(time.DateOnly, f.Waiver.Until)
+	if err != nil {
+		return // the finding is counted, and nobody knows until when
+	}
+	rule, end := shown(f.Rule), last.AddDate(0, 0, 1)
+	if known, there := p.ends[rule]; !there || end.Before(known) {
+		p.ends[rule] = end
+	}
+}
+
+// waivers says what became of the waivers, and when what they excuse counts again.
+// The time is that of a rule, not of a waiver, so that the number of series does not
+// follow from how many waivers there are.
+func (p *prometheus) waivers(w *Waivers) {
+	if len(p.ends) > 0 {
+		p.family("ecraudit_waived_until_timestamp_seconds", "When the first waived finding of a rule counts again, in seconds since 1970: the end of the last day of its waiver.")
+		for _, rule := range slices.Sorted(maps.Keys(p.ends)) {
+			p.sample("ecraudit_waived_until_timestamp_seconds", p.ends[rule].Unix(), label{"rule", rule})
+		}
+	}
+	if w == nil {
+		return
+	}
+	tags := TagWaivers{}
+	if w.Tags != nil {
+		tags = *w.Tags
+	}
+	p.family("ecraudit_waivers", "Waivers by where they stand (file or tag) and state: in_force, or ended.")
+	for _, of := range []struct {
+		from, state string
+		count       int
+	}{{"file", "ended", w.Expired}, {"file", "in_force", w.InForce}, {"tag", "ended", tags.Expired}, {"tag", "in_force", tags.InForce}} {
+		p.sample("ecraudit_waivers", int64(of.count), label{"from", of.from}, label{"state", of.state})
+	}
+	p.family("ecraudit_waivers_unmatched", "Waivers that excuse nothing, whether they are in force or have ended, by where they stand: file or tag.")
+	p.sample("ecraudit_waivers_unmatched", int64(len(w.Unmatched)), label{"from", "file"})
+	p.sample("ecraudit_waivers_unmatched", int64(tags.Unmatched), label{"from", "tag"})
 }
 
 // family begins the samples of one gauge.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	dto "github.com/prometheus/client_model/go"
@@ -43,6 +44,27 @@ func samplesOf(t *testing.T, s script) map[string]float64 {
 		}
 	}
 	return samples
+}
+
+// What is waived counts again at the end of the last day of its waiver: one can
+// alert before it does, and on waivers that excuse nothing.
+func TestPrometheusWaivers(t *testing.T) {
+	samples := samplesOf(t, waivers())
+	for id, want := range map[string]float64{
+		"ecraudit_waivers|file|in_force": 3, "ecraudit_waivers|file|ended": 1, "ecraudit_waivers|tag|in_force": 2, "ecraudit_waivers|tag|ended": 1,
+		"ecraudit_waivers_unmatched|file": 2, "ecraudit_waivers_unmatched|tag": 1,
+		"ecraudit_waived_until_timestamp_seconds|encryption":        float64(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC).Unix()),
+		"ecraudit_waived_until_timestamp_seconds|lifecycle-missing": float64(time.Date(2027, 2, 1, 0, 0, 0, 0, time.UTC).Unix()),
+	} {
+		if got, there := samples[id]; !there || got != want {
+			t.Errorf("%s is %v, %v, and not %v", id, got, there, want)
+		}
+	}
+	for id := range samplesOf(t, typical()) {
+		if strings.Contains(id, "_waive") {
+			t.Errorf("without waivers there is %s", id)
+		}
+	}
 }
 
 func TestPrometheusCounts(t *testing.T) {

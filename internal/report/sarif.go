@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"io"
 	"maps"
+	"net/url"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -137,7 +139,7 @@ type (
 	}
 	sarifLocation struct {
 		Physical sarifPhysical  `json:"physicalLocation"`
-		Logical  []sarifLogical `json:"logicalLocations"`
+		Logical  []sarifLogical `json:"logicalLocations,omitempty"`
 	}
 	sarifPhysical struct {
 		Artifact sarifArtifact `json:"artifactLocation"`
@@ -248,6 +250,7 @@ var sarifNotifications = [...]struct{ id, text string }{
 	{"not-read", "Something could not be read"},
 	{"left-out", "Findings are left out of this report, or will be by who reads it"},
 	{filteredCheck, filteredTitle},
+	{unmatchedCheck, "A waiver excuses nothing"},
 }
 
 // member writes a member of the driver that others follow.
@@ -661,6 +664,9 @@ func (h *sarif) End(s Summary) error {
 			return err
 		}
 	}
+	if err := h.notifyOfWaivers(s.Waivers); err != nil {
+		return err
+	}
 	h.stage = stageDone
 	h.end("          ")
 	successful := "true"
@@ -683,6 +689,21 @@ func (h *sarif) End(s Summary) error {
 	h.out.bytes(properties)
 	h.out.text("\n    }\n  ]\n}\n")
 	return h.out.flush()
+}
+
+// notifyOfWaivers warns of those that excuse nothing, at their lines.
+func (h *sarif) notifyOfWaivers(waivers *Waivers) error {
+	for _, warning := range waivers.Warnings() {
+		n := sarifNotification{Descriptor: sarifReference{unmatchedCheck}, Level: "warning", Message: sarifMessage{Text: withoutLinks(warning.Statement())}}
+		if warning.File != "" {
+			file := url.URL{Path: filepath.ToSlash(shown(warning.File))}
+			n.Locations = []sarifLocation{{Physical: sarifPhysical{sarifArtifact{file.String()}, sarifRegion{warning.Line, 1, warning.Line, 1}}}}
+		}
+		if err := h.notify(n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close removes the temporary file of a run that does not come to its End.
