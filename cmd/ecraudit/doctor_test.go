@@ -350,6 +350,32 @@ func TestDoctorOfWhatIsWrong(t *testing.T) {
 	}
 }
 
+// What there was no time for is no failure of what should have been looked at.
+func TestDoctorOutOfTime(t *testing.T) {
+	for _, slow := range []string{"sts:*", "organizations:*", "ec2:*", "ecr:*", "ecr:Get*"} {
+		t.Run(slow, func(t *testing.T) {
+			w := demoWorld(t)
+			w.server.Faults().Add(awssim.Fault{Kind: awssim.Latency, Operation: slow, Delay: time.Minute})
+			d := w.diagnose("--timeout 500ms --accounts " + awssim.DemoPlatform + " --role-name ecraudit-reader --regions all ")
+			late := 0
+			for _, c := range d.Checks {
+				switch {
+				case c.Status == doctor.Failed:
+					t.Errorf("failed: %+v", c)
+				case c.Status == doctor.OK:
+				case strings.Contains(c.Detail, "no time left"):
+					late++
+				default:
+					t.Errorf("not for want of time: %+v", c)
+				}
+			}
+			if late == 0 || d.Summary.ExitCode != 3 {
+				t.Errorf("exit code %d: %+v", d.Summary.ExitCode, d.Checks)
+			}
+		})
+	}
+}
+
 // Where nothing can be asked, nothing is said to be in place.
 func TestDoctorWithoutAWS(t *testing.T) {
 	w := demoWorld(t)

@@ -179,7 +179,7 @@ func (f *extentFlags) checkFixRole() error {
 
 func (f *permissionsFlags) check() error {
 	roles, selection := f.options.Roles, f.options.Selection
-	if err := errors.Join(f.checkFixRole(), oneOf("--format", f.format, permissionFormats()), collect.CheckSelection(selection, roles)); err != nil {
+	if err := errors.Join(f.checkFixRole(), oneOf("--format", f.format, permissionFormats()), collect.CheckSelection(selection, roles), collect.CheckKnownRegions(f.options.Regions)); err != nil {
 		return err
 	}
 	for _, flag := range []struct{ name, value string }{{"--account", f.account}, {"--hub-account", f.hubAccount}} {

@@ -556,6 +556,8 @@ func TestPermissionsThatCannotBeMeant(t *testing.T) {
 		"--document reader-trust":                             "give --hub-role-arn, or --hub-account",
 		"--document raeder":                                   "did you mean \"reader\"?",
 		"--partition gov":                                     "--partition: \"gov\" is not one of",
+		"--regions mars-1":                                    "--regions: there is no region \"mars-1\": use names such as eu-west-1, or all",
+		"--regions eu-wset-1":                                 "did you mean \"eu-west-1\"? (AWS is not asked here: for a region that is newer than this version leave --regions out",
 		"--regions cn-north-1,eu-west-1":                      "the partitions differ: --regions is in aws, --regions is in aws-cn",
 		"--partition aws-cn --hub-role-arn " + hubARN:         "the partitions differ: --hub-role-arn is in aws, --partition is in aws-cn",
 		"--hub-account 111122223333 --hub-role-arn " + hubARN: "give one of them",

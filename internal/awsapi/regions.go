@@ -9,9 +9,8 @@ import (
 // AllRegions stands for the regions that each account has enabled.
 const AllRegions = "all"
 
-// KnownRegions are the regions of the partitions aws, aws-cn and aws-us-gov
-// when this was written. It finds spelling mistakes; a newer region is asked
-// for instead.
+// KnownRegions are the regions of AWS when this was written. It finds spelling
+// mistakes; a newer region is asked for instead.
 func KnownRegions() []string { return strings.Fields(knownRegions) }
 
 const knownRegions = `
@@ -24,7 +23,9 @@ const knownRegions = `
 	il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1
 	us-east-1 us-east-2 us-west-1 us-west-2
 	cn-north-1 cn-northwest-1
-	us-gov-east-1 us-gov-west-1`
+	us-gov-east-1 us-gov-west-1
+	eusc-de-east-1
+	us-iso-east-1 us-iso-west-1 us-isob-east-1 us-isob-west-1 eu-isoe-west-1 us-isof-east-1 us-isof-south-1`
 
 var regionForm = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-[0-9]+$`)
 
@@ -65,12 +66,12 @@ func homeRegion(regions []string) string {
 	if len(regions) > 0 && regions[0] != AllRegions {
 		first = regions[0]
 	}
-	switch {
-	case strings.HasPrefix(first, "cn-"):
+	switch partition := PartitionOf(first); {
+	case partition == "aws-cn":
 		return "cn-north-1"
-	case strings.HasPrefix(first, "us-gov-"):
+	case partition == "aws-us-gov":
 		return "us-gov-west-1"
-	case strings.Contains(first, "-iso") || !slices.Contains(KnownRegions(), first):
+	case partition != "aws" || !slices.Contains(KnownRegions(), first):
 		return first
 	}
 	return "us-east-1"

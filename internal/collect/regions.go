@@ -29,13 +29,32 @@ func CheckRegions(ctx context.Context, s *awsapi.Session, b *awsapi.Budget, regi
 		if slices.Contains(everywhere, region) {
 			continue
 		}
-		hint := "use names such as eu-west-1, or all"
-		if nearest, ok := config.Nearest(region, append([]string{awsapi.AllRegions}, awsapi.KnownRegions()...)); ok {
-			hint = fmt.Sprintf("did you mean %q?", nearest)
-		}
-		return fmt.Errorf("--regions: there is no region %q: %s", region, hint)
+		return noRegion(region)
 	}
 	return nil
+}
+
+// CheckKnownRegions refuses names that are not known to be regions, without asking
+// AWS.
+func CheckKnownRegions(regions []string) error {
+	for _, region := range regions {
+		switch {
+		case region == awsapi.AllRegions || slices.Contains(awsapi.KnownRegions(), region):
+		case awsapi.MayBeRegion(region):
+			return fmt.Errorf("%w (AWS is not asked here: for a region that is newer than this version leave --regions out, and name its --partition)", noRegion(region))
+		default:
+			return noRegion(region)
+		}
+	}
+	return nil
+}
+
+func noRegion(region string) error {
+	hint := "use names such as eu-west-1, or all"
+	if nearest, ok := config.Nearest(region, append([]string{awsapi.AllRegions}, awsapi.KnownRegions()...)); ok {
+		hint = fmt.Sprintf("did you mean %q?", nearest)
+	}
+	return fmt.Errorf("--regions: there is no region %q: %s", region, hint)
 }
 
 // enabledRegions are the regions that an account has enabled, sorted. EC2 is

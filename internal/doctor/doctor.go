@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -141,6 +142,10 @@ func (e *examination) without(why string, areas ...Area) {
 func (e *examination) examine(ctx context.Context) {
 	identity := awsapi.Identity{Profile: e.Profile, Roles: e.Roles, Regions: e.Regions}
 	ambient, err := awsapi.Ambient(ctx, e.budget, identity)
+	if stopped(ctx, err) {
+		e.without(interrupted, Credentials, Endpoints, Clock, Organization, Roles, Regions, Permissions)
+		return
+	}
 	if err != nil {
 		e.failed(Credentials, "environment", "see the message", "%v", err)
 		e.without("there is no configuration of AWS to ask with", Endpoints, Clock, Organization, Roles, Regions, Permissions)
@@ -153,7 +158,10 @@ func (e *examination) examine(ctx context.Context) {
 		return
 	}
 	e.credentials(ctx, session)
-	if err := collect.CheckRegions(ctx, session, e.budget, e.Regions); err != nil {
+	if err := collect.CheckRegions(ctx, session, e.budget, e.Regions); ctx.Err() != nil {
+		e.without(interrupted, Regions, Organization, Roles, Permissions)
+		return
+	} else if err != nil {
 		e.failed(Regions, "--regions", "correct it", "%s", strings.TrimPrefix(err.Error(), "--regions: "))
 		e.without("it is not known which regions are meant", Organization, Roles, Permissions)
 		return
@@ -161,6 +169,10 @@ func (e *examination) examine(ctx context.Context) {
 	asked := e.Options.Options
 	asked.Needs = e.Extent.Needs
 	organization, selected, err := collect.Accounts(ctx, session, e.budget, asked)
+	if stopped(ctx, err) {
+		e.without(interrupted, Organization, Roles, Regions, Permissions)
+		return
+	}
 	if err != nil {
 		next := "correct that, and look again"
 		if refused := organization.Unread != "" || awsapi.APICode(err) != ""; refused {
@@ -177,15 +189,18 @@ func (e *examination) examine(ctx context.Context) {
 
 // unusable notes that nothing can be asked with the credentials, and why.
 func (e *examination) unusable(ctx context.Context, err error, reached bool) {
+	why := "there are no credentials that AWS accepts"
 	switch {
-	case ctx.Err() != nil:
-		e.notChecked(Credentials, "caller", "%s", interrupted)
+	case stopped(ctx, err):
+		why = interrupted
+		e.notChecked(Credentials, "caller", "%s", why)
 	case !reached:
-		e.notChecked(Credentials, "caller", "AWS STS, which knows whose they are, was not reached")
+		why = "AWS STS, which knows whose credentials they are, was not reached"
+		e.notChecked(Credentials, "caller", "%s", why)
 	default:
 		e.failed(Credentials, "caller", "correct what the message names, and ask again: aws sts get-caller-identity shows the same without ecraudit", "%v", err)
 	}
-	e.without("there are no credentials that AWS accepts", Organization, Roles, Regions, Permissions)
+	e.without(why, Organization, Roles, Regions, Permissions)
 }
 
 const interrupted = "there was no time left, or it was interrupted"
@@ -193,6 +208,8 @@ const interrupted = "there was no time left, or it was interrupted"
 func (e *examination) credentials(ctx context.Context, session *awsapi.Session) {
 	held, err := session.Config.Credentials.Retrieve(ctx)
 	switch {
+	case stopped(ctx, err):
+		e.notChecked(Credentials, "caller", "%s", interrupted)
 	case err != nil:
 		e.failed(Credentials, "caller", "renew them", "%s: %s", awsapi.Code(err), awsapi.Reason(err))
 	case held.CanExpire:
@@ -272,5 +289,14 @@ func (e *examination) accounts(ctx context.Context, session *awsapi.Session, sel
 
 // stopped reports whether an error only says that there was no time left.
 func stopped(ctx context.Context, err error) bool {
-	return ctx.Err() != nil || errors.Is(err, context.Canceled)
+	return err != nil && (ctx.Err() != nil || errors.Is(err, context.Canceled))
+}
+
+// unless is why something was not looked at: what follows from what was seen, unless
+// there was no time to see it.
+func unless(ctx context.Context, why string) string {
+	if ctx.Err() != nil {
+		return interrupted
+	}
+	return why
 }

@@ -116,7 +116,7 @@ func (e *examination) endpoints(ctx context.Context, ambient aws.Config) (reache
 	for i, one := range all {
 		e.noteEndpoint(ctx, one.name, answers[i])
 	}
-	e.clock(told, asked, answered)
+	e.clock(ctx, told, asked, answered)
 	return hasAnswered(answers[0])
 }
 
@@ -183,9 +183,9 @@ func dateOf(err error) time.Time {
 const maximumSkew = 5 * time.Minute
 
 // clock compares the time that STS told with that between question and answer.
-func (e *examination) clock(told, asked, answered time.Time) {
+func (e *examination) clock(ctx context.Context, told, asked, answered time.Time) {
 	if told.IsZero() {
-		e.notChecked(Clock, "this machine", "AWS STS told no time")
+		e.notChecked(Clock, "this machine", "%s", unless(ctx, "AWS STS told no time"))
 		return
 	}
 	var off time.Duration

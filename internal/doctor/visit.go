@@ -36,8 +36,9 @@ func (v *visit) look(ctx context.Context) {
 	if provider := v.enter(ctx, v.session); provider != nil {
 		v.reading(ctx, provider)
 	} else {
-		v.notChecked(Permissions, v.subject(), "the account could not be entered")
-		v.notChecked(Regions, v.subject(), "the account could not be entered")
+		why := unless(ctx, "the account could not be entered")
+		v.notChecked(Permissions, v.subject(), "%s", why)
+		v.notChecked(Regions, v.subject(), "%s", why)
 	}
 	if v.FixRole == "" {
 		return
@@ -46,7 +47,7 @@ func (v *visit) look(ctx context.Context) {
 	if provider := v.enter(ctx, fixing); provider != nil {
 		v.fixing(ctx, provider)
 	} else {
-		v.notChecked(Permissions, v.subject()+" "+v.FixRole, "the role could not be assumed")
+		v.notChecked(Permissions, v.subject()+" "+v.FixRole, "%s", unless(ctx, "the role could not be assumed"))
 	}
 }
 
@@ -103,8 +104,8 @@ func (v *visit) reading(ctx context.Context, provider aws.CredentialsProvider) {
 		enabled, err := collect.EnabledRegions(ctx, v.session, v.budget.Caller(v.account.ID, awsapi.Refresher(provider)), provider)
 		tried.note(ctx, "ec2:DescribeRegions", err)
 		if err != nil {
-			v.notChecked(Regions, v.subject(), "the regions that the account has enabled could not be listed")
-			v.conclude(tried, "reader", v.roleOf(v.session), v.Extent.Permissions(collect.ByRole), "the regions are not known")
+			v.notChecked(Regions, v.subject(), "%s", unless(ctx, "the regions that the account has enabled could not be listed"))
+			v.conclude(tried, "reader", v.roleOf(v.session), v.Extent.Permissions(collect.ByRole), unless(ctx, "the regions are not known"))
 			return
 		}
 		regions = enabled
