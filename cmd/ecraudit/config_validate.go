@@ -146,7 +146,7 @@ func (f *validateFlags) against(ctx context.Context, c *config.Config) ([]config
 	switch {
 	case f.snapshot != "":
 		used := &scopeUse{config: c, waivers: c.CompileWaivers()}
-		if _, err := readSnapshot(ctx, f.snapshot, nil, used); err != nil {
+		if _, err := readSnapshot(ctx, c, f.snapshot, nil, used); err != nil {
 			return nil, err
 		}
 		return used.warnings(), nil

@@ -74,8 +74,12 @@ func (f *initFlags) run(ctx context.Context, s streams) error {
 	for _, guess := range proposal.Guesses {
 		m.note("guessed " + guess)
 	}
+	written := f.output
+	if written == "-" {
+		written = "it"
+	}
 	m.note(fmt.Sprintf("%s in force, %s commented out; look at every line of %s",
-		plural(len(proposal.Guesses), "guess is", "guesses are"), plural(proposal.Doubtful, "more is", "more are"), f.output))
+		plural(len(proposal.Guesses), "guess is", "guesses are"), plural(proposal.Doubtful, "more is", "more are"), written))
 	return nil
 }
 
@@ -89,7 +93,7 @@ func (f *initFlags) survey(ctx context.Context, s streams) (*conventions.Survey,
 		maps.Copy(collected, saved.collected())
 		saved.Close()
 		survey := conventions.New(collected)
-		_, err = readSnapshot(ctx, f.snapshot, nil, survey)
+		_, err = readSnapshot(ctx, config.Default(), f.snapshot, nil, survey)
 		return survey, errors.Join(err, ctx.Err())
 	}
 	for _, need := range conventions.Needs() {

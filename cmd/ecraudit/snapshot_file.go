@@ -33,6 +33,21 @@ func (s *snapshotFile) Close() {
 	_ = s.file.Close() // it was only read
 }
 
+// checkOrganization refuses the configuration of another organization, as a run that
+// asks AWS does: who is outside, and may have access, would be judged by the wrong one.
+func (s *snapshotFile) checkOrganization(c *config.Config) error {
+	o := s.Header.Organization
+	if c.Organization.ID == "" || c.Organization.ID == o.ID || o.ID == "" && !o.None {
+		return nil
+	}
+	is := "is of " + o.ID
+	if o.None {
+		is = "is of accounts that belong to none"
+	}
+	return fmt.Errorf("%s says that the organization is %s (organization.id), but the snapshot %s %s: correct organization.id, or use the configuration of that organization",
+		c.Path, c.Organization.ID, s.file.Name(), is)
+}
+
 func (s *snapshotFile) collected() snapshot.Needs {
 	collected := snapshot.Needs{}
 	for _, need := range s.Header.Needs {
@@ -44,6 +59,9 @@ func (s *snapshotFile) collected() snapshot.Needs {
 // engine judges the snapshot as of when it was collected. Rules for which it was
 // not collected are refused.
 func (s *snapshotFile) engine(c *config.Config, rules *evaluate.Rules, f conductFlags) (*evaluate.Engine, error) {
+	if err := s.checkOrganization(c); err != nil {
+		return nil, err
+	}
 	engine, err := evaluate.New(rules, c, f.judgingAt(s.Header.Clock))
 	if err != nil {
 		return nil, err

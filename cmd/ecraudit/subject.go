@@ -110,7 +110,7 @@ func (f *subjectFlags) find(ctx context.Context, repository string, needs []snap
 	found := &finder{name: name, account: f.account, region: f.region}
 	clock := time.Now().UTC()
 	if f.snapshot != "" {
-		clock, err = readSnapshot(ctx, f.snapshot, needs, found)
+		clock, err = readSnapshot(ctx, c, f.snapshot, needs, found)
 	} else {
 		err = f.collect(ctx, c, name, needs, found)
 	}
@@ -207,12 +207,15 @@ func withDefaults(o collect.Options, c *config.Config, needs []snapshot.Need, pl
 
 // readSnapshot hands what a snapshot file holds to a sink, and returns when it
 // was collected.
-func readSnapshot(ctx context.Context, path string, needs []snapshot.Need, sink collect.Sink) (clock time.Time, err error) {
+func readSnapshot(ctx context.Context, c *config.Config, path string, needs []snapshot.Need, sink collect.Sink) (clock time.Time, err error) {
 	reader, err := openSnapshot(path)
 	if err != nil {
 		return time.Time{}, err
 	}
 	defer reader.Close()
+	if err := reader.checkOrganization(c); err != nil {
+		return time.Time{}, err
+	}
 	for _, need := range needs {
 		if need != snapshot.NeedAccounts && !slices.Contains(reader.Header.Needs, need) {
 			return time.Time{}, fmt.Errorf("%s was collected without %s, which this command needs: collect it again with rules that need it, or ask AWS", path, need)
@@ -339,7 +342,7 @@ func (f *surveyFlags) check(command *cobra.Command) error {
 // visit hands every repository to the sink. Sinks are called from many goroutines. An interrupted visit is an error.
 func (f *surveyFlags) visit(ctx context.Context, c *config.Config, needs []snapshot.Need, s streams, sink collect.Sink) error {
 	if f.snapshot != "" {
-		_, err := readSnapshot(ctx, f.snapshot, needs, sink)
+		_, err := readSnapshot(ctx, c, f.snapshot, needs, sink)
 		return err
 	}
 	placed := &placedSink{Sink: sink}

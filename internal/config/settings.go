@@ -25,7 +25,7 @@ type Key struct {
 func Reference() []Key {
 	keys := []Key{
 		{Name: "extends", Type: "path or list of paths", Default: "none", Meaning: "Configuration files to start from, relative to the folder of this one, also in a bundle (`platform.tar.gz//base.yaml`) or in an artifact of a registry. Later ones win over earlier ones, and this file over all of them."},
-		{Name: "organization.id", Type: "organization id", Default: "none", Meaning: "The AWS organization, where AWS Organizations cannot be read. Where it can, the two must agree."},
+		{Name: "organization.id", Type: "organization id", Default: "none", Meaning: "The AWS organization, where AWS Organizations cannot be read. Where it can, the two must agree, and so must a snapshot."},
 		{Name: "organization.accounts", Type: "list of account ids", Default: "[]", Meaning: "Accounts of the organization, added to those that AWS Organizations lists."},
 		{Name: "rules", Type: "rule id to on, off or {enabled, severity}", Default: "{}", Meaning: "Turns rules on and off, and sets their severity: " + strings.Join(finding.SeverityNames(), ", ") + "."},
 		{Name: "rule_paths", Type: "list of paths", Default: "[]", Meaning: "Files, folders and bundles of additional rules, relative to the folder of the configuration file, and artifacts of registries (`oci://…@sha256:…`)."},

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// Who is outside depends on the organization, so that the configuration of another
+// judges nothing, whether AWS or a snapshot is asked.
+func TestConfigurationOfAnotherOrganization(t *testing.T) {
+	w := demoWorld(t)
+	w.snapshot("org.snapshot")
+	w.works("audit --snapshot org.snapshot -o report.json")
+	w.write("other.yaml", "organization: {id: o-zzzzzzzzzz}\n")
+	const ofSnapshot = "ecraudit: other.yaml says that the organization is o-zzzzzzzzzz (organization.id), but the snapshot org.snapshot is of o-a1b2c3d4e5: correct organization.id"
+	const ofAWS = "ecraudit: the configuration says that the organization is o-zzzzzzzzzz, but AWS Organizations says o-a1b2c3d4e5: correct organization.id"
+	for line, want := range map[string]string{
+		"audit --snapshot org.snapshot":                                                                             ofSnapshot,
+		"plan --snapshot org.snapshot -o plan.json":                                                                 ofSnapshot,
+		"waive 3215f1df --snapshot org.snapshot --until 2027-01-31 --reason x --owner y":                            ofSnapshot,
+		"access access/public --snapshot org.snapshot":                                                              ofSnapshot,
+		"images images/graph --snapshot org.snapshot":                                                               ofSnapshot,
+		"cost --snapshot org.snapshot":                                                                              ofSnapshot,
+		"rules run encryption --snapshot org.snapshot":                                                              ofSnapshot,
+		"rules bench --snapshot org.snapshot":                                                                       ofSnapshot,
+		"config explain access/public --snapshot org.snapshot":                                                      ofSnapshot,
+		"config validate other.yaml --snapshot org.snapshot":                                                        ofSnapshot,
+		"audit" + orgFlags:                                                                                          ofAWS,
+		"config validate other.yaml --org":                                                                          ofAWS,
+		"access access/public --account 222233334444 --region eu-west-1 --role-name ecraudit-reader":                ofAWS,
+		"config explain access/public --live --account 222233334444 --role-name ecraudit-reader --region eu-west-1": ofAWS,
+	} {
+		if !strings.Contains(line, "validate") {
+			line += " --config other.yaml"
+		}
+		if r := w.runAt(line); r.code != exitError || !strings.Contains(r.err, want) || r.out != "" {
+			t.Errorf("%s: exit code %d: %s%.300s", line, r.code, r.err, r.out)
+		}
+	}
+	w.write("same.yaml", "organization: {id: o-a1b2c3d4e5}\n")
+	if r := w.runAt("audit --snapshot org.snapshot --config same.yaml"); r.code != 2 {
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+}
