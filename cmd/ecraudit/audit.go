@@ -157,6 +157,7 @@ func (f *auditFlags) loadSpared(ctx context.Context, s streams) (*config.Config,
 	for _, file := range c.WaiverFiles {
 		read = append(read, file.Path)
 	}
+	warnOfIdleWaivers(c, s)
 	return c, rules, f.spare(read...)
 }
 

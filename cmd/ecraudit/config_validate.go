@@ -31,8 +31,8 @@ func newConfigValidate(s streams) *cobra.Command {
 		Short: "Check a configuration and the files that it extends",
 		Long: `Reports all mistakes of a configuration file, of those that it extends and of the
 ids of rules at once, and warns of what is allowed but hardly meant: scopes that
-later ones override, rules that a scope can never run, waivers that have ended or
-whose rules are off, and, with --org or --snapshot, scopes and waivers that match
+later ones override, rules that a scope can never run, waivers that have ended,
+that another makes needless or whose rules are off, and, with --org or --snapshot, scopes and waivers that match
 no account or no repository.
 
 Without FILE it is ecraudit.yaml in the working directory.
@@ -75,7 +75,7 @@ func (f *validateFlags) run(ctx context.Context, args []string, s streams) error
 	if err != nil {
 		return err
 	}
-	warnings := slices.Concat(c.Overridden(), neverRun(c, rules), c.EndedWaivers(s.clock()), idleWaivers(c, rules))
+	warnings := slices.Concat(c.Overridden(), neverRun(c, rules), c.EndedWaivers(s.clock()), c.Idle(s.clock()), idleWaivers(c, rules))
 	found, err := f.against(ctx, c)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/report"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -8,6 +9,13 @@ import (
 
 // waiverWarnings warns of waivers that excuse nothing.
 type waiverWarnings struct{ messages *messages }
+
+// warnOfIdleWaivers warns of waivers that another makes needless.
+func warnOfIdleWaivers(c *config.Config, s streams) {
+	for _, warning := range c.Idle(s.clock()) {
+		messagesOf(s.err).warn(warning.String())
+	}
+}
 
 // Begin is told what ran.
 func (*waiverWarnings) Begin(report.Run) error { return nil }

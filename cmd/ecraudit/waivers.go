@@ -92,6 +92,7 @@ func (f *waiversFlags) run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	warnOfIdleWaivers(c, s)
 	var count *waivedCount
 	if f.report != "" {
 		count = &waivedCount{bySource: map[string]int{}}

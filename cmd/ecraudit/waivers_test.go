@@ -114,6 +114,27 @@ func TestWaivedReports(t *testing.T) {
 	}
 }
 
+// Of a waiver that stands there twice, or is part of another, both places are named.
+func TestNeedlessWaivers(t *testing.T) {
+	w := demoWorld(t)
+	w.snapshot("org.snapshot")
+	w.write("ecraudit.yaml", "waiver_files: [teams/web.yaml]\n"+string(demoConfig))
+	const waiver = "  - rule: repository-public\n    match: {repositories: \"access/*\"}\n    reason: on purpose\n    owner: web\n    until: "
+	w.write("teams/web.yaml", "waivers:\n"+waiver+"2027-01-31\n"+waiver+"2027-01-31\n")
+	w.write("waivers.yaml", "waivers:\n"+strings.Replace(waiver, "access/*", "access/public", 1)+"2026-12-31\n")
+	const twice = "teams/web.yaml:7: the waiver excuses what teams/web.yaml:2 does, until the same day: remove one of the two"
+	const part = "waivers.yaml:2: the waiver has no effect: teams/web.yaml:2 excuses all that it does, and more, until 2027-01-31"
+	for line, code := range map[string]int{"audit --snapshot org.snapshot": 2, "waivers": 0, "config validate": 0} {
+		if r := w.runAt(line); r.code != code || !strings.Contains(r.err+r.out, twice) || !strings.Contains(r.err+r.out, part) {
+			t.Errorf("%s: exit code %d: %s", line, r.code, r.err)
+		}
+	}
+	r := w.runAt("config explain access/public --account 222233334444 --region eu-west-1")
+	if !strings.Contains(r.out, "which holds longest counts: findings of repository-public by teams/web.yaml:2, until 2027-01-31") {
+		t.Error(r.out)
+	}
+}
+
 // plain is what there is of findings without waivers.
 func plainFindings(d document) (all []finding.Finding) {
 	for _, f := range d.Findings {
@@ -482,7 +503,7 @@ func TestWaiverFiles(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	for name, c := range map[string]struct{ file, text, want string }{
-		"missing":        {"c/ecraudit.yaml", "waiver_files: none.yaml\n", "c/ecraudit.yaml:1:15: waiver_files: reading configuration c/none.yaml: no such file or directory"},
+		"missing":        {"c/ecraudit.yaml", "waiver_files: none.yaml\n", "c/ecraudit.yaml:1:15: waiver_files: there is no file of waivers \"c/none.yaml\": correct the path, which begins in the folder of this file, c, write the file, or take it out of the list"},
 		"no such rule":   {"c/waivers.yaml", strings.Replace(one("a"), "external-push", "external-pusch", 1), `c/waivers.yaml:2:12: unknown rule "external-pusch": did you mean "external-push"?`},
 		"too far":        {"c/waivers.yaml", strings.Replace(one("a"), "2027-01-31", "2029-01-31", 1), "c/waivers.yaml:2:79: waivers: until 2029-01-31 is 853 days away, and waiving.max_days allows 365: write 2027-10-01 or earlier"},
 		"other keys":     {"c/waivers.yaml", "waiving: {tags: on}\n", `c/waivers.yaml:1:1: unknown key "waiving": it belongs in ecraudit.yaml; a file of waivers has nothing but waivers`},

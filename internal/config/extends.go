@@ -3,9 +3,11 @@ package config
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"go.yaml.in/yaml/v3"
 
@@ -156,7 +158,7 @@ func (l *loader) extend(r *reader, e extension) {
 	}
 	text, err := l.readExtended(e.path)
 	if err != nil {
-		r.fail(e.at, e.node, "%s", quoteless(err.Error()))
+		r.unreadable(e, err, "configuration file")
 		return
 	}
 	l.met[own] = r.place(e.node)
@@ -173,6 +175,27 @@ func (l *loader) readExtended(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s is in a bundle, which cannot be read here: unpack it, and name the file", path)
 	}
 	return l.packs.ReadFile(path)
+}
+
+// unreadable says that a file that this one names cannot be read.
+func (r *reader) unreadable(e extension, err error, what string) {
+	switch {
+	case errors.Is(err, syscall.EISDIR):
+		r.fail(e.at, e.node, "%s is a folder: name the %s in it", quote(e.path), what)
+		return
+	case !errors.Is(err, fs.ErrNotExist) || reference.IsPacked(e.path):
+		r.fail(e.at, e.node, "%s", quoteless(err.Error()))
+		return
+	}
+	folder := filepath.Dir(r.path)
+	if folder == "." {
+		folder = "the working directory"
+	}
+	hint := "correct the path, which begins in the folder of this file, " + quoteless(folder) + ", write the file, or take it out of the list"
+	if strings.ContainsAny(e.path, "*?[") {
+		hint = "name each file, as wildcards are not resolved here"
+	}
+	r.fail(e.at, e.node, "there is no %s %s: %s", what, quote(e.path), hint)
 }
 
 // named reads which files a file names below a key.

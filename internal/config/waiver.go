@@ -283,6 +283,7 @@ type HoldingWaiver struct {
 func (c *Config) WaiversFor(r Resource, today time.Time) []HoldingWaiver {
 	compiled := c.CompileWaivers()
 	all := []HoldingWaiver{}
+	prevailing := c.prevailingFor(compiled, r, today)
 	for i := range c.Waivers {
 		w := &c.Waivers[i]
 		verdict := compiled.Of(i, &r)
@@ -298,6 +299,8 @@ func (c *Config) WaiversFor(r Resource, today time.Time) []HoldingWaiver {
 		}
 		if verdict == HoldsUnsure {
 			h.Verdict, h.Why = "depends", "on "+compiled.Doubt(i, &r)
+		} else if h.State == "in force" {
+			h.Why = c.yields(i, prevailing)
 		}
 		all = append(all, h)
 	}

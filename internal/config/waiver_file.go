@@ -92,7 +92,7 @@ func (l *loader) waiverFile(r *reader, e extension) {
 	}
 	text, err := l.readExtended(e.path)
 	if err != nil {
-		r.fail(e.at, e.node, "%s", quoteless(err.Error()))
+		r.unreadable(e, err, "file of waivers")
 		return
 	}
 	l.waiversOf(e.path, text)
