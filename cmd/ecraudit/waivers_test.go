@@ -375,6 +375,32 @@ func TestTagWaivers(t *testing.T) {
 	if got := of(w.auditAt(platformFlags)); !slices.Contains(got, approval) || !slices.Contains(got, "good repository-public fail") {
 		t.Errorf("%q", got)
 	}
+	byScopes := func(top, scopes string) []string {
+		w.write("ecraudit.yaml", top+string(demoConfig)+scopes)
+		return of(w.auditAt(platformFlags))
+	}
+	if diff := cmp.Diff(want, byScopes("", "  - match: {accounts: '222233334444'}\n    settings: {waiving: {tags: on}}\n")); diff != "" {
+		t.Errorf("on in a scope: %s", diff)
+	}
+	const off = "good waiver-invalid fail the tag ecraudit:waive/repository-public excuses nothing: repositories cannot be excused by tags here (waiving.tags, ecraudit.yaml:48)"
+	if got := byScopes("waiving: {tags: on}\n", "  - match: {accounts: '222233334444'}\n    settings: {waiving: {tags: off}}\n"); !slices.Contains(got, off) || !slices.Contains(got, "good repository-public fail") {
+		t.Errorf("off in a scope: %q", got)
+	}
+	const elsewhere = "good waiver-invalid fail the tag ecraudit:waive/repository-public excuses nothing: repositories cannot be excused by tags here (waiving.tags, default)"
+	if got := byScopes("", "  - match: {repositories: 'other/*'}\n    settings: {waiving: {tags: on}}\n"); !slices.Contains(got, elsewhere) {
+		t.Errorf("on elsewhere: %q", got)
+	}
+	w.server.Faults().Add(awssim.Fault{Kind: awssim.Denied, Operation: "organizations:ListTagsForResource"})
+	got := byScopes("", "  - match: {account_tags: {stage: '*'}}\n    settings: {waiving: {tags: on}}\n")
+	if !slices.Contains(got, "good repository-public fail") || !slices.ContainsFunc(got, func(s string) bool {
+		return strings.HasPrefix(s, "good waiver-invalid unknown cannot tell whether the waiver in the tag ecraudit:waive/repository-public excuses a finding of repository-public: that depends on account tags; cannot tell: ")
+	}) {
+		t.Errorf("in doubt: %q", got)
+	}
+	explained := w.runAt("config explain access/good --account 222233334444 --region eu-west-1 --assume account_tags.stage=prod --assume tags.ecraudit:waive/repository-public='2027-01-31'")
+	if !regexp.MustCompile(`waiving\.tags +true +\(ecraudit\.yaml:47\)`).MatchString(explained.out) {
+		t.Errorf("%s%s", explained.out, explained.err)
+	}
 	w.write("ecraudit.yaml", string(demoConfig)+"waiving: {tags: on}\n")
 	w.server.Faults().Add(awssim.Fault{Kind: awssim.Denied, Operation: "ecr:ListTagsForResource"})
 	d = w.auditAt(platformFlags)

@@ -147,7 +147,7 @@ func (c *Config) Needs() []snapshot.Need {
 		}
 	}
 	add(snapshot.NeedTags, func(m *Match) bool { return len(m.Tags) > 0 })
-	if c.Waiving.Tags && !slices.Contains(needs, snapshot.NeedTags) {
+	if c.MayWaiveByTags() && !slices.Contains(needs, snapshot.NeedTags) {
 		needs = append(needs, snapshot.NeedTags)
 	}
 	add(snapshot.NeedAccounts, func(m *Match) bool { return len(m.AccountNames) > 0 || len(m.Units) > 0 })

@@ -149,6 +149,9 @@ type Settings struct {
 	Prices    Prices           `json:"prices"`
 	// Fixes are the actions of fixes that may be carried out.
 	Fixes []string `json:"fixes"`
+	// WaivedByTags says that a repository can be excused by its own resource tags. No
+	// rule sees it: what is waived is none of their business.
+	WaivedByTags bool `json:"-"`
 }
 
 // Ages are in days.

@@ -36,11 +36,10 @@ func (r *reader) config(root *yaml.Node, c *Config) {
 		{"rule_paths", func(at string, n *yaml.Node) { c.addRulePaths(r, at, n) }},
 		{"rule_keys", func(string, *yaml.Node) {}}, // were read before
 		{"scopes", func(at string, n *yaml.Node) { scopes = r.scopes(at, n) }},
-		{"waiving", func(at string, n *yaml.Node) { r.waiving(at, n, &c.Waiving) }},
 		{"waiver_files", func(string, *yaml.Node) {}}, // are read after it
 		{"waivers", func(at string, n *yaml.Node) { c.Waivers = append(c.Waivers, r.waivers(at, n)...) }},
 	}
-	r.section("", root, append(fields, r.settingFields(&top)...), func(key string) string {
+	r.section("", root, append(fields, r.settingFields(&top, map[string][]field{"waiving": r.waivingFields(&c.Waiving)})...), func(key string) string {
 		if key == "settings" {
 			return "settings stand at the top of the file, without it"
 		}
@@ -137,8 +136,9 @@ func (r *reader) ruleSwitch(at string, n *yaml.Node) (on, ok bool) {
 	return false, false
 }
 
-// settingFields returns the fields that read settings into a scope.
-func (r *reader) settingFields(to *Scope) []field {
+// settingFields returns the fields that read settings into a scope. more are what
+// their sections have beside them.
+func (r *reader) settingFields(to *Scope, more map[string][]field) []field {
 	var fields []field
 	sections := map[string][]field{}
 	for _, s := range settingTable() {
@@ -155,7 +155,8 @@ func (r *reader) settingFields(to *Scope) []field {
 			continue
 		}
 		if sections[section] == nil {
-			fields = append(fields, field{section, func(at string, n *yaml.Node) { r.section(at, n, sections[section], nil) }})
+			sections[section] = more[section]
+			fields = append(fields, field{section, func(at string, n *yaml.Node) { r.section(at, n, sections[section], wholeHint(section)) }})
 		}
 		sections[section] = append(sections[section], field{key, read})
 	}
@@ -188,7 +189,7 @@ func (r *reader) scope(at string, n *yaml.Node) Scope {
 			scope.Match = r.match(at, n)
 		}},
 		{"settings", func(at string, n *yaml.Node) {
-			r.section(at, n, r.settingFields(&scope), nil)
+			r.section(at, n, r.settingFields(&scope, nil), nil)
 		}},
 		{"rules", func(at string, n *yaml.Node) { r.rules(at, n, &scope) }},
 	}, scopeHint)
@@ -204,6 +205,16 @@ func (r *reader) scope(at string, n *yaml.Node) Scope {
 		r.fail(at, n, "has no effect: give it settings or rules, or remove it")
 	}
 	return scope
+}
+
+// wholeHint helps who wrote into a scope what holds everywhere.
+func wholeHint(section string) func(key string) string {
+	return func(key string) string {
+		if section == "waiving" && (key == "max_days" || key == "approval") {
+			return "it holds everywhere, and stands at the top of the file; a scope can only have tags"
+		}
+		return ""
+	}
 }
 
 // scopeHint helps who wrote settings or criteria straight into a scope.

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-const allKeys = "extends, organization, rules, rule_paths, rule_keys, scopes, waiving, waiver_files, waivers, trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices, fixes"
+const allKeys = "extends, organization, rules, rule_paths, rule_keys, scopes, waiver_files, waivers, trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices, fixes, waiving"
 
 // mistakes are files that must be refused, with all that is said of them. The
 // path before each line and column is left out.
@@ -24,7 +24,7 @@ var mistakes = []struct{ name, text, want string }{
 	{"unknown key of a scope's settings", "scopes: [{match: {regions: x}, settings: {lifecycle: {untaged: on}}}]",
 		`1:55: scopes[0].settings.lifecycle: unknown key "untaged": did you mean "untagged"?`},
 	{"what only the file has in a scope's settings", "scopes: [{match: {regions: x}, settings: {immutable: all, rule_paths: []}}]",
-		`1:59: scopes[0].settings: unknown key "rule_paths": use one of trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices, fixes`},
+		`1:59: scopes[0].settings: unknown key "rule_paths": use one of trusted_accounts, vendor_accounts, reader_accounts, release_tags, protected_tags, protect, forbidden_tags, tag_pattern, vulnerabilities, lifecycle, required_tags, encryption, immutable, scan_on_push, repository_names, ages, limits, pull_through_cache, retention, prices, fixes, waiving`},
 	{"settings straight in a scope", "scopes: [{lifecycle: {}}]", `1:11: scopes[0]: unknown key "lifecycle": it belongs below settings`},
 	{"criteria straight in a scope", "scopes: [{regions: x}]", `1:11: scopes[0]: unknown key "regions": it belongs below match`},
 	{"every mistake in the order of the file", "immutable: no\nrulez: {}\nscan_on_push: 1",
@@ -149,6 +149,8 @@ var mistakes = []struct{ name, text, want string }{
 	{"approval from no severity on", "waiving: {approval: hihg}", `1:21: waiving.approval: unknown severity "hihg": did you mean "high"?`},
 	{"file of waivers without a name", "waiver_files: ''", `1:15: waiver_files: empty: write the path of a file of waivers`},
 
+	{"what holds everywhere in a scope", "scopes: [{match: {regions: x}, settings: {waiving: {tags: on, max_days: 3}}}]",
+		`1:63: scopes[0].settings.waiving: unknown key "max_days": it holds everywhere, and stands at the top of the file; a scope can only have tags`},
 	{"nothing in a message obeys the terminal", `{"\e[31m": 1, rules: {"\e[2J": 7}}`,
 		"1:2: unknown key \"\\x1b[31m\": use one of " + allKeys + "\n" + `1:32: rules."\x1b[2J": found "7": write on, off or {enabled: on, severity: high}`},
 	{"long text is cut", "immutable: " + strings.Repeat("x", 200),

@@ -34,7 +34,13 @@ func Schema(rules []KnownRule) []byte {
 		known[rule.ID] = node{"$ref": "#/$defs/rule", "description": rule.Title}
 	}
 	properties, settings := rootSchema(), settingsSchema()
-	maps.Copy(properties, settings)
+	for key, value := range settings {
+		if properties[key] == nil {
+			properties[key] = value
+			continue
+		}
+		maps.Copy(properties[key].(node)["properties"].(node), value.(node)["properties"].(node))
+	}
 	text, err := json.MarshalIndent(node{
 		"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": SchemaID, "title": "ecraudit.yaml",
 		"type": []string{"object", "null"}, "additionalProperties": false, "properties": properties,
@@ -125,7 +131,6 @@ func rootSchema() node {
 		"scopes":       node{"type": []string{"array", "null"}, "items": node{"$ref": "#/$defs/scope"}, "description": "Changes of settings and rules for a part of the organization. Later ones win."},
 		"waiving": section(node{
 			"max_days": with(number(), describe("waiving.max_days")), "approval": with(enum(append(finding.SeverityNames(), "none")), describe("waiving.approval")),
-			"tags": with(boolean(), describe("waiving.tags")),
 		}),
 		"waiver_files": with(anyOf(text(""), list(text("")), node{"type": "null"}), describe("waiver_files")),
 		"waivers":      waiversSchema(),
@@ -195,7 +200,7 @@ func settingSchema(name string) node {
 			limits[severity] = number()
 		}
 		return with(section(limits), node{"type": "object"})
-	case "lifecycle.required", "lifecycle.untagged", "scan_on_push":
+	case "lifecycle.required", "lifecycle.untagged", "scan_on_push", settingWaivedByTags:
 		return boolean()
 	case "required_tags":
 		return anyOf(list(text("")), mapping(anyOf(text(""), list(text("")), node{"type": "null"}), 0))

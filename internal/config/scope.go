@@ -157,7 +157,7 @@ func (c *Config) Decide(r Resource) (e *Effective, undecided string) {
 		case yes:
 			held[i/8] |= 1 << (i % 8)
 		case unsure:
-			if undecided == "" {
+			if undecided == "" && c.Scopes[i].judges() {
 				undecided = "which settings hold depends on " + doubt(c.asks[i], &r)
 			}
 		}
@@ -169,6 +169,12 @@ func (c *Config) Decide(r Resource) (e *Effective, undecided string) {
 		e = c.remember(string(held))
 	}
 	return e, undecided
+}
+
+// judges reports whether the scope changes what rules say. Whether tags may excuse
+// does not.
+func (s *Scope) judges() bool {
+	return len(s.Rules) > 0 || len(s.Named) > 1 || len(s.Named) == 1 && s.Named[0] != settingWaivedByTags
 }
 
 // compile makes the criteria of all scopes ready, once.

@@ -49,7 +49,6 @@ func Reference() []Key {
 		Key{Name: "scopes.rules", Type: "as rules", Default: "{}", Meaning: "Rules that the scope turns on or off, and their severities there."},
 		Key{Name: "waiving.max_days", Type: "number of days", Default: "365", Meaning: "How many days from today a waiver may hold at most. 0 accepts any day."},
 		Key{Name: "waiving.approval", Type: "severity or none", Default: "none", Meaning: "The severity from which on findings are only excused by a waiver with `approved_by` and `approved_on`."},
-		Key{Name: "waiving.tags", Type: "true or false", Default: "false", Meaning: "Whether repositories can be excused by their resource tags `ecraudit:waive/<rule>`, which [waivers](waivers.md#repository-tags) describes. Reading tags takes `ecr:ListTagsForResource`."},
 		Key{Name: "waiver_files", Type: "path or list of paths", Default: "[]", Meaning: "Files of waivers, relative to the folder of this one. A `waivers.yaml` beside it is read in any case."},
 		Key{Name: "waivers.rule", Type: "rule id or list of rule ids", Default: "none", Meaning: "The rules whose findings the waiver excuses. Needed."},
 		Key{Name: "waivers.match", Type: "as scopes.match, and more", Default: "none", Meaning: "Where the waiver holds: the criteria of scopes, and those below. Needed unless there is a `fingerprint`."},
@@ -107,7 +106,7 @@ func flow(value any) string {
 
 // settingTable is the table of all settings. Keys with a dot stand in sections.
 func settingTable() []setting {
-	return slices.Concat(accessSettings(), imageSettings(), lifecycleSettings(), repositorySettings(), amountSettings(), retentionSettings(), priceSettings(), fixSettings())
+	return slices.Concat(accessSettings(), imageSettings(), lifecycleSettings(), repositorySettings(), amountSettings(), retentionSettings(), priceSettings(), fixSettings(), waivingSettings())
 }
 
 func accessSettings() []setting {
@@ -254,6 +253,14 @@ func fixSettings() []setting {
 		func(s *Settings) *[]string { return &s.Fixes }, (*reader).fixes)
 	fixes.Default, fixes.show = "allow", showFixes
 	return []setting{fixes}
+}
+
+func waivingSettings() []setting {
+	return []setting{
+		define(settingWaivedByTags, "true or false",
+			"Whether repositories can be excused by their resource tags `ecraudit:waive/<rule>`, which [waivers](waivers.md#repository-tags) describes. Reading tags takes `ecr:ListTagsForResource`.",
+			func(s *Settings) *bool { return &s.WaivedByTags }, (*reader).boolean),
+	}
 }
 
 // fixActions are all actions of fixes, by name.

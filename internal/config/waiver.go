@@ -48,8 +48,6 @@ type Waiving struct {
 	// Approval is the severity from which on a waiver must be approved; nil is
 	// none.
 	Approval *finding.Severity
-	// Tags says that repositories can excuse themselves by their resource tags.
-	Tags bool
 }
 
 // WaiverFile is a file that waivers were read from.
@@ -129,6 +127,7 @@ const (
 // Waivers are the waivers of a configuration, compiled.
 type Waivers struct {
 	Waiving       Waiving
+	ByTags        bool // somewhere, resource tags can excuse
 	all           []compiledWaiver
 	byRule        map[string][]int // those without a fingerprint
 	byFingerprint map[string][]int
@@ -144,7 +143,7 @@ type compiledWaiver struct {
 // by several goroutines at once.
 func (c *Config) CompileWaivers() *Waivers {
 	compiled := &Waivers{
-		Waiving: c.Waiving, all: make([]compiledWaiver, len(c.Waivers)),
+		Waiving: c.Waiving, ByTags: c.MayWaiveByTags(), all: make([]compiledWaiver, len(c.Waivers)),
 		byRule: map[string][]int{}, byFingerprint: map[string][]int{},
 	}
 	for i := range c.Waivers {
@@ -310,7 +309,8 @@ func (c *Config) WaiversFor(r Resource, today time.Time) []HoldingWaiver {
 // tagWaiversFor are the waivers among the tags of a repository, those left out
 // that cannot be read.
 func (c *Config) tagWaiversFor(r Resource, today time.Time) (all []HoldingWaiver) {
-	if !c.Waiving.Tags {
+	on, doubt := c.WaivedByTags(r)
+	if !on && doubt == "" {
 		return nil
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.Tags)) {
@@ -325,10 +325,37 @@ func (c *Config) tagWaiversFor(r Resource, today time.Time) (all []HoldingWaiver
 		if DayOf(today).After(w.Until) {
 			h.State = "expired"
 		}
+		if doubt != "" {
+			h.Verdict, h.Why = "depends", "on "+doubt
+		}
 		all = append(all, h)
 	}
 	return all
 }
+
+// settingWaivedByTags is the key of [Settings.WaivedByTags].
+const settingWaivedByTags = "waiving.tags"
+
+// MayWaiveByTags reports whether resource tags can excuse somewhere: at the top of the
+// files, or because a scope says so.
+func (c *Config) MayWaiveByTags() bool {
+	return c.Settings.WaivedByTags || slices.ContainsFunc(c.Scopes, func(s Scope) bool { return s.Settings.WaivedByTags })
+}
+
+// WaivedByTags reports whether the tags of a repository can excuse it. doubt says why
+// that is not known, and is empty where it is; tags excuse nothing then.
+func (c *Config) WaivedByTags(r Resource) (on bool, doubt string) {
+	on = c.For(r).Settings.WaivedByTags
+	c.unsettled(r, func(scope *Scope) bool { return slices.Contains(scope.Named, settingWaivedByTags) }, func(scope *Scope) {
+		if scope.Settings.WaivedByTags != on && doubt == "" {
+			doubt = scope.doubt(&r)
+		}
+	})
+	return on && doubt == "", doubt
+}
+
+// doubt says why it is not known whether the scope holds for a resource.
+func (s *Scope) doubt(r *Resource) string { return doubt(s.Match.asks(), r) }
 
 // Reach is what a run looked at, as far as it decides whether a waiver that
 // excused nothing could excuse something elsewhere.

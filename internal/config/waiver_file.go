@@ -141,8 +141,9 @@ func (l *loader) noteWaivers(path string, text []byte, before int) {
 	l.c.WaiverFiles = append(l.c.WaiverFiles, WaiverFile{Path: path, SHA256: hex.EncodeToString(sum[:]), Waivers: waivers})
 }
 
-func (r *reader) waiving(at string, n *yaml.Node, to *Waiving) {
-	r.section(at, n, []field{
+// waivingFields are the keys of waiving that hold everywhere.
+func (r *reader) waivingFields(to *Waiving) []field {
+	return []field{
 		{"max_days", func(at string, n *yaml.Node) {
 			if days, ok := r.number(at, n); ok {
 				to.MaxDays = days
@@ -158,12 +159,7 @@ func (r *reader) waiving(at string, n *yaml.Node, to *Waiving) {
 				to.Approval = &severity
 			}
 		}},
-		{"tags", func(at string, n *yaml.Node) {
-			if on, ok := r.boolean(at, n); ok {
-				to.Tags = on
-			}
-		}},
-	}, nil)
+	}
 }
 
 func (r *reader) waivers(at string, n *yaml.Node) []Waiver {

@@ -23,7 +23,8 @@ waivers:
   - {rule: c, fingerprint: 00000000000000000000000000000001, reason: r, owner: o, ticket: 7, until: "2027-02-28", approved_by: J, approved_on: 2026-01-01}
 `)
 	high := finding.High
-	equal(t, c.Waiving, Waiving{Approval: &high, Tags: true})
+	equal(t, c.Waiving, Waiving{Approval: &high})
+	equal(t, c.Settings.WaivedByTags, true)
 	first, second := &c.Waivers[0], &c.Waivers[1]
 	equal(t, first.Place().String(), "conf/ecraudit.yaml:4")
 	equal(t, first.Reason, "on two lines")

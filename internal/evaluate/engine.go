@@ -94,7 +94,7 @@ func New(rules *Rules, c *config.Config, o Options) (*Engine, error) {
 		o.MemoryLimit = memoryLimit()
 	}
 	e := &Engine{options: o, conducts: map[string]*conduct{}, solitude: make(chan struct{}, 1), config: c, digest: rules.digest, chosenBy: rules.Framework, needs: snapshot.Needs{}, now: number(o.Clock.UnixNano())}
-	waives := len(c.Waivers) > 0 || c.Waiving.Tags
+	waives := len(c.Waivers) > 0 || c.MayWaiveByTags()
 	if waives {
 		e.waiving = newWaiving(c, rules, o.Clock)
 	}

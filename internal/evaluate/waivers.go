@@ -28,7 +28,7 @@ func waiverRules() []*Rule {
 		{Rule: finding.Rule{
 			ID: finding.WaiverInvalid, Severity: finding.Medium, Scope: finding.ScopeRepository,
 			Title:       "Waivers can excuse what they are for",
-			Description: "Finds waivers that excuse nothing although they are for a finding: they lack the approval that its severity takes, or are resource tags that cannot be read as a waiver or hold for too long. It cannot tell where it is not known whether a waiver is for a finding.",
+			Description: "Finds waivers that excuse nothing although they are for a finding: they lack the approval that its severity takes, or are resource tags that cannot be read as a waiver, hold for too long or stand where tags may not excuse. It cannot tell where it is not known whether a waiver is for a finding.",
 			Why:         "Who wrote the waiver believes that the finding is excused. It is not, and somebody must know.",
 			Remediation: "Write the waiver as its message says, or remove it.",
 		}, builtin: true, engine: true},
@@ -73,6 +73,9 @@ type excusing struct {
 	repository *snapshot.Repository // nil for a registry or the organization
 	counts     bool
 	guessed    bool // how severe a finding is depends on what is not known
+
+	byTags      bool   // whether tags of the repository can excuse
+	byTagsDoubt string // why that is not known; empty where it is
 
 	verdicts []asked // of each waiver
 	tags     []tagWaiver
@@ -126,11 +129,14 @@ type tagWaiver struct {
 // with waivers.
 func (j *judgement) waive(findings []finding.Finding, resource config.Resource, counts bool) []finding.Finding {
 	w := j.engine.waiving
-	if w == nil || len(findings) == 0 && !w.Waiving.Tags {
+	if w == nil || len(findings) == 0 && !w.ByTags {
 		return findings
 	}
 	e := &excusing{waiving: w, resource: resource, repository: j.repository, counts: counts, guessed: j.guessed, troubles: map[trouble]*troubled{}}
-	e.readTags()
+	if w.ByTags && j.repository != nil {
+		e.byTags, e.byTagsDoubt = j.engine.config.WaivedByTags(resource)
+		e.readTags(j.settings)
+	}
 	for i := range findings {
 		e.excuse(&findings[i])
 	}
@@ -237,10 +243,7 @@ func (e *excusing) tagsOf(digest string) []string {
 }
 
 // readTags reads the repository's tags that excuse, by their keys.
-func (e *excusing) readTags() {
-	if !e.Waiving.Tags || e.repository == nil {
-		return
-	}
+func (e *excusing) readTags(settings *config.Effective) {
 	for _, key := range slices.Sorted(maps.Keys(e.repository.Tags)) {
 		rule, ours := strings.CutPrefix(key, config.TagWaiverPrefix)
 		if !ours {
@@ -250,6 +253,8 @@ func (e *excusing) readTags() {
 		var err error
 		t.TagWaiver, err = config.ParseTagWaiver(e.repository.Tags[key])
 		switch {
+		case !e.byTags && e.byTagsDoubt == "":
+			t.mistake = fmt.Sprintf("repositories cannot be excused by tags here (waiving.tags, %s)", settings.Origin("waiving.tags"))
 		case !slices.Contains(e.known, rule):
 			t.mistake = fmt.Sprintf("there is no rule %q%s", rule, didYouMean(rule, e.known))
 		case rule == finding.WaiverExpired || rule == finding.WaiverInvalid:
@@ -272,6 +277,8 @@ func (e *excusing) tagFor(f *finding.Finding, until time.Time, others *[]trouble
 		}
 		t.used = true
 		switch {
+		case e.byTagsDoubt != "":
+			*others = append(*others, trouble{-1 - i, doubtful})
 		case config.DayOf(e.clock).After(t.Until):
 			*others = append(*others, trouble{-1 - i, expired})
 		case e.takesApproval(f): // whoever can set the tag would approve of himself
@@ -289,7 +296,7 @@ func (e *excusing) countTags() {
 	}
 	for i := range e.tags {
 		t := &e.tags[i]
-		if t.mistake != "" {
+		if t.mistake != "" || e.byTagsDoubt != "" {
 			continue
 		}
 		if config.DayOf(e.clock).After(t.Until) {
@@ -306,7 +313,7 @@ func (e *excusing) countTags() {
 // tagsUnread reports whether findings may be excused by tags that could not be
 // read.
 func (e *excusing) tagsUnread(findings []finding.Finding) bool {
-	return e.Waiving.Tags && e.repository != nil && e.repository.Gap(snapshot.NeedTags) != nil && slices.ContainsFunc(findings, isOpen)
+	return (e.byTags || e.byTagsDoubt != "") && e.repository.Gap(snapshot.NeedTags) != nil && slices.ContainsFunc(findings, isOpen)
 }
 
 func isOpen(f finding.Finding) bool { return f.Status != finding.Waived }
@@ -348,8 +355,16 @@ func (e *excusing) complainOf(t trouble, of *troubled, about *judgement) {
 			name, of.words(), e.Waiving.Approval, remedy)
 	case doubtful:
 		about.complain(finding.WaiverInvalid, finding.Unknown, key+" unknown", "cannot tell whether the waiver %s excuses %s: that depends on %s",
-			name, of.words(), e.Doubt(t.waiver, &e.resource))
+			name, of.words(), e.doubtOf(t.waiver))
 	}
+}
+
+// doubtOf is what it depends on whether a waiver excuses.
+func (e *excusing) doubtOf(waiver int) string {
+	if waiver < 0 {
+		return e.byTagsDoubt
+	}
+	return e.Doubt(waiver, &e.resource)
 }
 
 // complain adds a finding of one of the engine's own rules, where it is on.
@@ -430,7 +445,7 @@ func (e *Engine) Waivers() []WaiverUse {
 // have ended, and those of either that excuse nothing. on says whether there can
 // be some.
 func (e *Engine) TagWaivers() (inForce, expired, unmatched int, on bool) {
-	if e.waiving == nil || !e.waiving.Waiving.Tags {
+	if e.waiving == nil || !e.waiving.ByTags {
 		return 0, 0, 0, false
 	}
 	t := &e.waiving.tags
