@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
@@ -32,8 +33,8 @@ func newConfigValidate(s streams) *cobra.Command {
 		Long: `Reports all mistakes of a configuration file, of those that it extends and of the
 ids of rules at once, and warns of what is allowed but hardly meant: scopes that
 later ones override, rules that a scope can never run, waivers that have ended,
-that another makes needless or whose rules are off, and, with --org or --snapshot, scopes and waivers that match
-no account or no repository.
+that another makes needless or whose rules are off, regions that nobody knows, and,
+with --org or --snapshot, scopes and waivers that match no account or no repository.
 
 Without FILE it is ecraudit.yaml in the working directory.
 
@@ -75,7 +76,7 @@ func (f *validateFlags) run(ctx context.Context, args []string, s streams) error
 	if err != nil {
 		return err
 	}
-	warnings := slices.Concat(c.Overridden(), neverRun(c, rules), c.EndedWaivers(s.clock()), c.Idle(s.clock()), idleWaivers(c, rules))
+	warnings := slices.Concat(c.Overridden(), neverRun(c, rules), c.EndedWaivers(s.clock()), c.Idle(s.clock()), idleWaivers(c, rules), c.UnknownRegions(awsapi.KnownRegions()))
 	found, err := f.against(ctx, c)
 	if err != nil {
 		return err

@@ -116,6 +116,9 @@ func (f *waiveFlags) run(ctx context.Context, prefix string, flags *pflag.FlagSe
 		return err
 	}
 	waiver.Rules, waiver.Fingerprint = []string{found.Rule}, found.Fingerprint
+	if why := c.Waiving.TooFar(waiver.Until, s.clock()); why != "" {
+		return fmt.Errorf("--until %s", why)
+	}
 	if err := waivable(c, found, waiver); err != nil {
 		return err
 	}

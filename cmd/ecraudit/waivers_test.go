@@ -645,7 +645,7 @@ func TestWaive(t *testing.T) {
 		"waive " + prefix + " --report report.json --snapshot s --until 2027-03-31 --owner a --reason b":                             "give one of --report and --snapshot",
 		"waive " + prefix + " --report report.json --until 2026-09-30 --owner a --reason b":                                          "--until 2026-09-30 is in the past: today is 2026-10-01 in UTC",
 		"waive " + prefix + " --report report.json --until 2027-02-30 --owner a --reason b":                                          `--until: "2027-02-30" is not a day`,
-		"waive " + prefix + " --report report.json --until 2030-01-31 --owner a --reason b":                                          "nothing was written, because it would be refused: ecraudit.yaml",
+		"waive " + prefix + " --report report.json --until 2030-01-31 --owner a --reason b":                                          "ecraudit: --until 2030-01-31 is 1218 days away, and waiving.max_days allows 365: write 2027-10-01 or earlier",
 		"waive " + prefix + " --report report.json --until 2027-03-31 --owner a --reason ' '":                                        "--reason is empty",
 		"waive " + prefix + " --report report.json --until 2027-03-31 --owner a --reason b --approved-on 2026-09-01":                 "--approved-on means nothing without --approved-by",
 		"waive " + prefix + " --report report.json --until 2027-03-31 --owner a --reason b --approved-by c --approved-on 2027-01-01": "--approved-on 2027-01-01 is still to come",

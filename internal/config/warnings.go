@@ -145,6 +145,25 @@ func (c *Config) Unmatched(o snapshot.Organization) []Warning {
 	return warnings
 }
 
+// UnknownRegions are the regions of scopes and waivers that no region of a list is,
+// which is how misspelt ones look, and those that are newer than the list.
+func (c *Config) UnknownRegions(known []string) []Warning {
+	var warnings []Warning
+	for i, match := range c.matches() {
+		for _, glob := range match.Regions {
+			if slices.ContainsFunc(known, func(region string) bool { return matchGlob(glob, region) }) {
+				continue
+			}
+			hint := "if it is no newer one, nothing matches"
+			if nearest, ok := Nearest(glob, known); ok {
+				hint = "did you mean " + quote(nearest) + "?"
+			}
+			warnings = append(warnings, Warning{c.placeOfMatch(i), fmt.Sprintf("match.regions: this version knows no region %s: %s", quote(glob), hint)})
+		}
+	}
+	return warnings
+}
+
 // placeOfMatch is where the scope or waiver of a match begins.
 func (c *Config) placeOfMatch(i int) Place {
 	if i < len(c.Scopes) {

@@ -60,6 +60,20 @@ func TestCoversIsSound(t *testing.T) {
 	})
 }
 
+func TestUnknownRegions(t *testing.T) {
+	c, err := Parse("e.yaml", []byte(`scopes:
+  - {match: {regions: ["eu-*", eu-wset-1, mars-1]}, rules: {a: off}}
+waivers:
+  - {rule: a, match: {regions: ["us-esat-?"]}, reason: r, owner: o, until: 2027-01-31}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, lines(c.UnknownRegions([]string{"eu-west-1", "us-east-1"})), `e.yaml:2: match.regions: this version knows no region "eu-wset-1": did you mean "eu-west-1"?
+e.yaml:2: match.regions: this version knows no region "mars-1": if it is no newer one, nothing matches
+e.yaml:4: match.regions: this version knows no region "us-esat-?": did you mean "us-east-1"?`)
+}
+
 func TestUnmatched(t *testing.T) {
 	c, err := Parse("e.yaml", []byte(`scopes:
   - {match: {accounts: ["111122223333", "999*"]}, rules: {a: off}}
