@@ -70,7 +70,13 @@ func (w *Waiver) Approved() bool { return w.ApprovedBy != "" && !w.ApprovedOn.Is
 // DaysLeft is how many days a waiver still holds after the day of a moment: 0 on
 // its last day, negative once it has ended.
 func (w *Waiver) DaysLeft(at time.Time) int {
-	return int(w.Until.Sub(DayOf(at)) / (24 * time.Hour))
+	return daysFrom(DayOf(at), w.Until)
+}
+
+// daysFrom counts the days from one day to another, however far they are apart.
+func daysFrom(from, to time.Time) int {
+	const day = 24 * 60 * 60 // seconds
+	return int((to.Unix() - from.Unix()) / day)
 }
 
 // DayOf is the day of a moment, in UTC.
@@ -254,8 +260,7 @@ func (w Waiving) TooFar(until, today time.Time) string {
 	if w.MaxDays == 0 || !until.After(latest) {
 		return ""
 	}
-	days := int(until.Sub(DayOf(today)) / (24 * time.Hour))
-	return fmt.Sprintf("%s is %d days away, and waiving.max_days allows %d: write %s or earlier", Day(until), days, w.MaxDays, Day(latest))
+	return fmt.Sprintf("%s is %d days away, and waiving.max_days allows %d: write %s or earlier", Day(until), daysFrom(DayOf(today), until), w.MaxDays, Day(latest))
 }
 
 // setsSeverity reports whether the configuration says how severe a rule is

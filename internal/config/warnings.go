@@ -239,8 +239,8 @@ func (c *Config) HoldsIn(r Resource) []bool {
 	return may
 }
 
-// OutOfPlace are the rules in scopes that hold for repositories only, although the
-// rules judge registries or the organization: rule id to what it judges.
+// OutOfPlace are the rules in scopes and waivers that hold for repositories only,
+// although the rules judge registries or the organization: rule id to what it judges.
 func (c *Config) OutOfPlace(judges map[string]string) []Warning {
 	var warnings []Warning
 	for i := range c.Scopes {
@@ -255,7 +255,33 @@ func (c *Config) OutOfPlace(judges map[string]string) []Warning {
 			}
 		}
 	}
+	return append(warnings, c.waiversOutOfPlace(judges)...)
+}
+
+// waiversOutOfPlace are the rules of waivers that judge something for which the match
+// of the waiver never holds.
+func (c *Config) waiversOutOfPlace(judges map[string]string) []Warning {
+	var warnings []Warning
+	for i := range c.Waivers {
+		w := &c.Waivers[i]
+		narrow := len(w.Digests) > 0 || len(w.ImageTags) > 0 ||
+			slices.ContainsFunc(Criteria(), func(by Criterion) bool { return by.ofRepository() && w.Match.given(by) })
+		for _, id := range w.Rules {
+			what := judges[id]
+			if what == "registry" && narrow || what == "organization" && !w.everywhere() {
+				warnings = append(warnings, Warning{w.at,
+					fmt.Sprintf("the waiver excuses no finding of %s: the rule judges %s as a whole, which its match does not hold for%s", quoteRule(id), plainly(what), remedyFor(what))})
+			}
+		}
+	}
 	return warnings
+}
+
+func remedyFor(judged string) string {
+	if judged == "organization" {
+		return "; name the finding by its fingerprint alone"
+	}
+	return "; match by accounts and regions"
 }
 
 func plainly(what string) string {

@@ -94,3 +94,26 @@ e.yaml:4: match.account_tags: no account of the organization has "stge=prod"`)
 	o.Accounts[0].Tags, o.Accounts[0].Units = nil, nil // what was not read matches nothing for sure
 	equal(t, strings.Count(lines(c.Unmatched(o)), "\n"), 1)
 }
+
+func TestWaiversOutOfPlace(t *testing.T) {
+	c, err := Parse("e.yaml", []byte(`waivers:
+  - {rule: [repo, registry], match: {repositories: "a/*"}, reason: r, owner: o, until: 2027-01-31}
+  - {rule: registry, match: {regions: eu-west-1}, reason: r, owner: o, until: 2027-01-31}
+  - {rule: registry, match: {image_tags: v1}, reason: r, owner: o, until: 2027-01-31}
+  - {rule: org, match: {accounts: "*"}, reason: r, owner: o, until: 2027-01-31}
+  - {rule: org, fingerprint: 00000000000000000000000000000001, reason: r, owner: o, until: 2027-01-31}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, c.For(Resource{}) != nil && c.CompileWaivers().Of(3, &Resource{}) == HoldsNot, true)
+	equal(t, lines(c.OutOfPlace(map[string]string{"registry": "registry", "org": "organization"})),
+		`e.yaml:2: the waiver excuses no finding of registry: the rule judges a registry as a whole, which its match does not hold for; match by accounts and regions
+e.yaml:4: the waiver excuses no finding of registry: the rule judges a registry as a whole, which its match does not hold for; match by accounts and regions
+e.yaml:5: the waiver excuses no finding of org: the rule judges the organization as a whole, which its match does not hold for; name the finding by its fingerprint alone`)
+}
+
+func TestDaysLeftFarAway(t *testing.T) {
+	c := parse(t, "waiving: {max_days: 0}\nwaivers: [{rule: a, match: {regions: x}, reason: r, owner: o, until: 9999-12-31}]\n")
+	equal(t, c.Waivers[0].DaysLeft(inJanuary), 2912428)
+}
