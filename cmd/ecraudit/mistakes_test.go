@@ -77,6 +77,7 @@ func TestMistakes(t *testing.T) {
 		{name: "unknown severity", line: "audit --fail-on hihg", want: []string{`"hihg"`, `did you mean "high"`}},
 		{name: "duration without unit", line: "audit --retry-for 5", want: []string{"--retry-for", "5s"}},
 		{name: "serve with a format", line: "demo --serve --format json", want: []string{"--format means nothing with --serve"}},
+		{name: "days that are no number", line: "waivers --expiring 30d", want: []string{`--expiring: "30d" is not a whole number: write one such as 30`}},
 		{name: "no concurrency", line: "audit --concurrency 0", want: []string{"--concurrency 0", "1 to 1000"}},
 		{name: "snapshot with AWS flags", line: "audit --snapshot x --org", want: []string{"--org means nothing with --snapshot"}},
 		{name: "snapshot without output", line: "snapshot", want: []string{"-o is missing"}},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ecraudit/ecraudit/internal/config"
 )
@@ -166,6 +167,9 @@ func explainFlag(command *cobra.Command, err error) error {
 	name, unknown := strings.CutPrefix(err.Error(), "unknown flag: --")
 	if strings.Contains(err.Error(), "missing unit in duration") {
 		return fmt.Errorf("%w: add one, as in 5s or 2m", err)
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok && invalid.GetFlag().Value.Type() == "int" {
+		return fmt.Errorf("--%s: %q is not a whole number: write one such as 30", invalid.GetFlag().Name, invalid.GetValue())
 	}
 	if !unknown {
 		return fmt.Errorf("%w; see %s --help", err, command.CommandPath())

@@ -51,7 +51,7 @@ func AddWaiver(path string, text []byte, w *Waiver, about string) (added []byte,
 	added = []byte(mark + body)
 	after, err := waiversIn(path, added)
 	if err != nil || len(after) != len(before)+1 || !slices.EqualFunc(after[:len(before)], before, (*Waiver).says) || !after[len(before)].says(w) {
-		return nil, 0, a.refuse("is written in a way to which none can be added")
+		return nil, 0, a.refuse("is written in a way to which none can be added (an anchor or a tag before its list, or quoted text over several lines)")
 	}
 	return added, line, nil
 }
