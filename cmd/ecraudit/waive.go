@@ -337,6 +337,9 @@ func (f *waiveFlags) write(ctx context.Context, c *config.Config, rules *evaluat
 		}
 	}
 	messagesOf(s.err).note(fmt.Sprintf("the waiver is %s:%d, and holds until %s", path, line, config.Day(w.Until)))
+	if found.Status == finding.Unknown {
+		messagesOf(s.err).warn("the rule could not tell in that report; the waiver excuses the finding also once it can, and finds that it fails")
+	}
 	return nil
 }
 

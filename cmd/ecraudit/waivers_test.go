@@ -619,6 +619,15 @@ func TestWaive(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// What is unknown may turn out to fail, which the waiver excuses too.
+	unknown := d.Findings[slices.IndexFunc(d.Findings, func(f finding.Finding) bool { return f.Status == finding.Unknown })]
+	if r := w.expect("waive "+unknown.Fingerprint+" --report report.json --until 2027-03-31 --owner a --reason b", 0); !strings.Contains(r.err, "excuses the finding also once it can, and finds that it fails") {
+		t.Error(r.err)
+	}
+	if err := os.Remove("waivers.yaml"); err != nil {
+		t.Fatal(err)
+	}
+
 	// Where the waivers stand in the configuration it is added there.
 	_, waivers, _ := strings.Cut(demoWaivers, "\n")
 	config := string(demoConfig) + waivers + "\n# The end.\n"
