@@ -103,11 +103,11 @@ func TestOutputOfNoFormat(t *testing.T) {
 	w := demoWorld(t)
 	w.works("audit -o report.json" + orgFlags)
 	for line, endings := range map[string]string{
-		"report report.json -o x.foo":                  ".txt, .json, .ndjson, .jsonl, .sarif, gl-code-quality-report.json, gl-sast-report.json, .md, .csv, .xml, .html, .htm, .prom",
-		"report report.json -o unnamed":                ".txt, .json, ",
-		"report report.json -o y.json -o x.foo":        ".txt, .json, ",
-		"diff report.json report.json -o x.foo":        ".json, .md, .txt",
-		"diff report.json report.json -o differences.": ".json, .md, .txt",
+		"report report.json -o x.foo":                 ".txt, .json, .ndjson, .jsonl, .sarif, gl-code-quality-report.json, gl-sast-report.json, .md, .csv, .xml, .html, .htm, .prom",
+		"report report.json -o unnamed":               ".txt, .json, ",
+		"report report.json -o y.json -o x.foo":       ".txt, .json, ",
+		"diff report.json other.json -o x.foo":        ".json, .md, .txt",
+		"diff report.json other.json -o differences.": ".json, .md, .txt",
 	} {
 		r := w.run(line)
 		if r.code != exitError || !strings.Contains(r.err, "the name does not tell the format: end it with "+endings) || !strings.Contains(r.err, "or write FORMAT=") {

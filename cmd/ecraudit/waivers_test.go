@@ -117,14 +117,14 @@ func TestWaivedReports(t *testing.T) {
 // Of a waiver that stands there twice, or is part of another, both places are named.
 func TestNeedlessWaivers(t *testing.T) {
 	w := demoWorld(t)
-	w.snapshot("org.snapshot")
+	w.snapshot("s.snapshot")
 	w.write("ecraudit.yaml", "waiver_files: [teams/web.yaml]\n"+string(demoConfig))
 	const waiver = "  - rule: repository-public\n    match: {repositories: \"access/*\"}\n    reason: on purpose\n    owner: web\n    until: "
 	w.write("teams/web.yaml", "waivers:\n"+waiver+"2027-01-31\n"+waiver+"2027-01-31\n")
 	w.write("waivers.yaml", "waivers:\n"+strings.Replace(waiver, "access/*", "access/public", 1)+"2026-12-31\n")
 	const twice = "teams/web.yaml:7: the waiver excuses what teams/web.yaml:2 does, until the same day: remove one of the two"
 	const part = "waivers.yaml:2: the waiver has no effect: teams/web.yaml:2 excuses all that it does, and more, until 2027-01-31"
-	for line, code := range map[string]int{"audit --snapshot org.snapshot": 2, "waivers": 0, "config validate": 0} {
+	for line, code := range map[string]int{"audit --snapshot s.snapshot": 2, "waivers": 0, "config validate": 0} {
 		if r := w.runAt(line); r.code != code || !strings.Contains(r.err+r.out, twice) || !strings.Contains(r.err+r.out, part) {
 			t.Errorf("%s: exit code %d: %s", line, r.code, r.err)
 		}
