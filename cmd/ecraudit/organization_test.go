@@ -3,6 +3,10 @@ package main
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/ecraudit/ecraudit/internal/awssim"
 )
 
 // Who is outside depends on the organization, so that the configuration of another
@@ -40,5 +44,28 @@ func TestConfigurationOfAnotherOrganization(t *testing.T) {
 	w.write("same.yaml", "organization: {id: o-a1b2c3d4e5}\n")
 	if r := w.runAt("audit --snapshot org.snapshot --config same.yaml"); r.code != 2 {
 		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+}
+
+// What AWS did not tell when a snapshot was made, the configuration says later.
+func TestConfigurationCompletesTheOrganization(t *testing.T) {
+	w := demoWorld(t)
+	w.write("told.yaml", "organization: {id: o-a1b2c3d4e5, accounts: ['111122223333', '222233334444', '333344445555', '444455556666', '555566667777']}\n"+string(demoConfig))
+	w.server.Faults().Add(awssim.Fault{Kind: awssim.Denied, Operation: "organizations:*"})
+	w.works("snapshot -o s.snapshot" + platformFlags)
+	unknown := w.auditAt("--snapshot s.snapshot")
+	if !strings.Contains(unknown.Run.OrganizationUnread, "organizations:DescribeOrganization: ") || !strings.Contains(unknown.Run.OrganizationUnread, "organizations:ListAccounts: ") {
+		t.Errorf("unread: %q", unknown.Run.OrganizationUnread)
+	}
+	later, live := w.auditAt("--snapshot s.snapshot --config told.yaml"), w.auditAt("--config told.yaml"+platformFlags)
+	if later.Run.OrganizationID != "o-a1b2c3d4e5" || later.Run.OrganizationUnread != "" {
+		t.Errorf("%q, unread: %q", later.Run.OrganizationID, later.Run.OrganizationUnread)
+	}
+	if diff := cmp.Diff(live.verdictsOf("access-outside-organization", "readers-missing"), later.verdictsOf("access-outside-organization", "readers-missing")); diff != "" || len(later.verdictsOf("access-outside-organization")) == 0 {
+		t.Errorf("judged by AWS and by the snapshot (-AWS +snapshot): %s", diff)
+	}
+	w.write("half.yaml", "organization: {id: o-a1b2c3d4e5}\n"+string(demoConfig))
+	if half := w.auditAt("--snapshot s.snapshot --config half.yaml"); !strings.HasPrefix(half.Run.OrganizationUnread, "organizations:ListAccounts: ") {
+		t.Errorf("unread: %q", half.Run.OrganizationUnread)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 
+	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -33,11 +34,13 @@ func (s *snapshotFile) Close() {
 	_ = s.file.Close() // it was only read
 }
 
-// checkOrganization refuses the configuration of another organization, as a run that
-// asks AWS does: who is outside, and may have access, would be judged by the wrong one.
-func (s *snapshotFile) checkOrganization(c *config.Config) error {
-	o := s.Header.Organization
-	if c.Organization.ID == "" || c.Organization.ID == o.ID || o.ID == "" && !o.None {
+// reconcile completes what the snapshot knows of the organization by the configuration.
+// That of another organization is refused, as by a run that asks AWS: who is outside,
+// and may have access, would be judged by the wrong one.
+func (s *snapshotFile) reconcile(c *config.Config) error {
+	o, err := collect.Completed(s.Header.Organization, configured(c.Organization))
+	if err == nil {
+		s.Header.Organization = o
 		return nil
 	}
 	is := "is of " + o.ID
@@ -59,7 +62,7 @@ func (s *snapshotFile) collected() snapshot.Needs {
 // engine judges the snapshot as of when it was collected. Rules for which it was
 // not collected are refused.
 func (s *snapshotFile) engine(c *config.Config, rules *evaluate.Rules, f conductFlags) (*evaluate.Engine, error) {
-	if err := s.checkOrganization(c); err != nil {
+	if err := s.reconcile(c); err != nil {
 		return nil, err
 	}
 	engine, err := evaluate.New(rules, c, f.judgingAt(s.Header.Clock))

@@ -213,7 +213,7 @@ func readSnapshot(ctx context.Context, c *config.Config, path string, needs []sn
 		return time.Time{}, err
 	}
 	defer reader.Close()
-	if err := reader.checkOrganization(c); err != nil {
+	if err := reader.reconcile(c); err != nil {
 		return time.Time{}, err
 	}
 	for _, need := range needs {

@@ -94,14 +94,42 @@ func reconcile(organization *snapshot.Organization, known snapshot.Organization)
 	return nil
 }
 
+// How the parts of [snapshot.Organization.Unread] begin.
+const (
+	describeRefused = "organizations:DescribeOrganization: "
+	listRefused     = "organizations:ListAccounts: "
+)
+
+// Completed is what a snapshot knows of the organization, with what the configuration
+// says in place of what could not be read, as if it had said so when the snapshot was
+// made. Its error is that the two contradict each other.
+func Completed(o, known snapshot.Organization) (snapshot.Organization, error) {
+	o.Accounts = slices.Clone(o.Accounts)
+	if err := reconcile(&o, known); err != nil {
+		return o, err
+	}
+	describe, list := o.Unread, ""
+	if i := strings.Index(o.Unread, listRefused); i >= 0 {
+		describe, list = strings.TrimSuffix(o.Unread[:i], "; "), o.Unread[i:]
+	}
+	if o.ID != "" {
+		describe = ""
+	}
+	if o.Accounts != nil {
+		list = ""
+	}
+	o.Unread = strings.Join(slices.DeleteFunc([]string{describe, list}, func(s string) bool { return s == "" }), "; ")
+	return o, nil
+}
+
 // unread says what of the organization stays unknown, and why.
 func unread(o snapshot.Organization, describeErr, listErr error) string {
 	var reasons []string
 	if o.ID == "" {
-		reasons = append(reasons, "organizations:DescribeOrganization: "+awsapi.Reason(describeErr))
+		reasons = append(reasons, describeRefused+awsapi.Reason(describeErr))
 	}
 	if o.Accounts == nil {
-		reasons = append(reasons, "organizations:ListAccounts: "+awsapi.Reason(listErr))
+		reasons = append(reasons, listRefused+awsapi.Reason(listErr))
 	}
 	return strings.Join(reasons, "; ")
 }
