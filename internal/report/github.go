@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
@@ -96,10 +98,12 @@ func (h *githubHandler) End(s Summary) error {
 	for _, g := range h.gatherings {
 		g.flush(h.keep)
 	}
+	room := maxAnnotations - len(h.worst[annotationWarning])
 	if !h.complete() || !s.Complete {
 		kind := annotationError
 		if s.ExitCode == 0 { // the user allows it
 			kind = annotationWarning
+			room--
 		}
 		h.reserve(kind)
 		h.command(kind, "ecraudit: NOT COMPLETE", h.alarm(s))
@@ -112,8 +116,23 @@ func (h *githubHandler) End(s Summary) error {
 			h.command(annotationKind(kind), a.title, a.message)
 		}
 	}
+	h.waivers(s.Waivers, room)
 	h.command(annotationNotice, "ecraudit", h.outcome(s, annotated))
 	return h.out.flush()
+}
+
+// waivers warns of as many waivers that excuse nothing as there is room for beside the
+// findings, at the lines where they stand. The outcome counts all.
+func (h *githubHandler) waivers(waivers *Waivers, room int) {
+	warnings := waivers.Warnings()
+	for _, warning := range warnings[:max(0, min(room, len(warnings)))] {
+		title := "ecraudit: " + unmatchedCheck
+		if filepath.IsLocal(warning.File) {
+			h.commandAt(annotationWarning, title, warning.File, warning.Line, warning.Statement())
+		} else {
+			h.command(annotationWarning, title, warning.Statement())
+		}
+	}
 }
 
 // reserve makes room for an annotation that is no finding.
@@ -231,6 +250,13 @@ func (h *githubHandler) outcome(s Summary, annotated int) string {
 // github.com/actions/toolkit, packages/core/src/command.ts.
 func (h *githubHandler) command(kind annotationKind, title, message string) {
 	h.out.text("::" + kind.String() + " title=" + escapeProperty(shortened(title, maxAnnotated)) +
+		"::" + escapeData(shortened(message, maxMessage)) + "\n")
+}
+
+// commandAt is command for what stands in a file of the repository.
+func (h *githubHandler) commandAt(kind annotationKind, title, file string, line int, message string) {
+	h.out.text("::" + kind.String() + " title=" + escapeProperty(shortened(title, maxAnnotated)) +
+		",file=" + escapeProperty(shown(filepath.ToSlash(file))) + ",line=" + strconv.Itoa(line) +
 		"::" + escapeData(shortened(message, maxMessage)) + "\n")
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -14,8 +15,11 @@ import (
 // workflowCommand is a line as the runner of GitHub Actions reads it.
 type workflowCommand struct{ name, title, message string }
 
-// workflowCommands reads lines of commands that have a title and nothing
-// else.
+// inAFile is where an annotation stands that is about a file.
+var inAFile = regexp.MustCompile(`,file=[^,:]+,line=[1-9][0-9]*$`)
+
+// workflowCommands reads lines of commands that have a title, and a file if they are
+// about a waiver, and nothing else.
 func workflowCommands(t *testing.T, out []byte) []workflowCommand {
 	t.Helper()
 	unescape := strings.NewReplacer("%0D", "\r", "%0A", "\n", "%3A", ":", "%2C", ",", "%25", "%")
@@ -27,6 +31,9 @@ func workflowCommands(t *testing.T, out []byte) []workflowCommand {
 		}
 		info, data, found := strings.Cut(strings.TrimPrefix(line, "::"), "::")
 		name, properties, _ := strings.Cut(info, " ")
+		if strings.Contains(properties, unmatchedCheck) {
+			properties = inAFile.ReplaceAllString(properties, "")
+		}
 		title, ok := strings.CutPrefix(properties, "title=")
 		if !strings.HasPrefix(line, "::") || !found || !ok || strings.ContainsAny(title, ",:") {
 			t.Fatalf("not a command with a title: %q", line)
@@ -44,6 +51,28 @@ func ofKind(commands []workflowCommand, name string) []workflowCommand {
 		}
 	}
 	return some
+}
+
+// Waivers that excuse nothing take no room from findings.
+func TestGitHubWaivers(t *testing.T) {
+	s := waivers()
+	warned := func() []workflowCommand {
+		return ofKind(workflowCommands(t, written(t, "github", s, Options{})), "warning")
+	}
+	if all := warned(); len(all) != 3 || all[0].title != "ecraudit: waiver-unmatched" || !strings.HasPrefix(all[0].message, "Warning: the waiver waivers.yaml:14 excuses nothing: ") {
+		t.Errorf("%+v", all)
+	}
+	for i := range 12 {
+		s.found(fmt.Sprintf("111122223333/eu-west-1/unknown/%d", i), "encryption", fmt.Sprint("cannot tell ", i)).Status = finding.Unknown
+		if i == 7 {
+			if all := warned(); len(all) != maxAnnotations || !strings.Contains(all[9].title, unmatchedCheck) {
+				t.Errorf("with room for two: %+v", all)
+			}
+		}
+	}
+	if all := warned(); len(all) != maxAnnotations || strings.Contains(all[9].title, unmatchedCheck) {
+		t.Errorf("without room: %+v", all)
+	}
 }
 
 func TestGitHubFitsItsLimits(t *testing.T) {
