@@ -51,7 +51,7 @@ func AddWaiver(path string, text []byte, w *Waiver, about string) (added []byte,
 	added = []byte(mark + body)
 	after, err := waiversIn(path, added)
 	if err != nil || len(after) != len(before)+1 || !slices.EqualFunc(after[:len(before)], before, (*Waiver).says) || !after[len(before)].says(w) {
-		return nil, 0, a.refuse("is written in a way to which none can be added (an anchor or a tag before its list, or quoted text over several lines)")
+		return nil, 0, a.refuse("is written in a way to which none can be added (its last text, over several lines and in quotes, may be in the way)")
 	}
 	return added, line, nil
 }
@@ -136,13 +136,14 @@ func (a *addition) toList(text string, key, list *yaml.Node, w *Waiver, about st
 	case list.Style&yaml.FlowStyle != 0:
 		return "", 0, a.refuse("has its waivers in []")
 	}
-	end := endOfList(lines, list)
+	dash := dashOf(lines, key, list)
+	end := endOfList(lines, list, dash)
 	head, gap := a.ended(strings.Join(lines[:end], "")), ""
 	last := list.Content[len(list.Content)-1]
 	if len(list.Content) > 1 && last.Line >= 2 && apart(lines, last.Line-2) {
 		gap = a.newline
 	}
-	return put(gap, head, strings.Join(lines[end:], ""), a.item(strings.Repeat(" ", list.Column-1), w, about), about)
+	return put(gap, head, strings.Join(lines[end:], ""), a.item(strings.Repeat(" ", dash), w, about), about)
 }
 
 // apart reports whether an entry is set off from the one before it by an empty
@@ -154,16 +155,30 @@ func apart(lines []string, above int) bool {
 	return above >= 0 && strings.TrimSpace(lines[above]) == ""
 }
 
+// dashOf is how far the dashes of a list in block style are indented. Where an anchor
+// or a tag stands beside its key, that is where the list begins for YAML.
+func dashOf(lines []string, key, list *yaml.Node) int {
+	if list.Line > key.Line {
+		return list.Column - 1
+	}
+	for _, line := range lines[key.Line:list.Content[0].Line] {
+		if entry := strings.TrimLeft(line, " "); strings.HasPrefix(entry, "-") {
+			return len(line) - len(entry)
+		}
+	}
+	return list.Column - 1
+}
+
 // endOfList is the number of lines up to the end of a list in block style: the
 // lines that are indented further than its dashes belong to its last entry.
-func endOfList(lines []string, list *yaml.Node) int {
+func endOfList(lines []string, list *yaml.Node, dash int) int {
 	end := lastLine(list)
 	for i := end; i < len(lines); i++ {
 		line := strings.TrimRight(lines[i], "\r\n")
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		if len(line)-len(strings.TrimLeft(line, " ")) <= list.Column-1 {
+		if len(line)-len(strings.TrimLeft(line, " ")) <= dash {
 			break
 		}
 		end = i + 1

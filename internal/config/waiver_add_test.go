@@ -47,6 +47,10 @@ func TestAddWaiver(t *testing.T) {
 			"waivers:\n  - " + other + "\n    ticket: |\n      one\n\n      two\n" + item + "\nimmutable: all\n"},
 		{"lines of Windows", "immutable: all\r\nwaivers:\r\n  - " + strings.ReplaceAll(other, "\n", "\r\n") + "\r\n",
 			"immutable: all\r\nwaivers:\r\n  - " + strings.ReplaceAll(other, "\n", "\r\n") + "\r\n" + strings.ReplaceAll(item, "\n", "\r\n")},
+		{"an anchor beside the key", "waivers: &all # ours\n  # first\n  - " + other + "\n", "waivers: &all # ours\n  # first\n  - " + other + "\n" + item},
+		{"a tag beside the key", "waivers: !!seq\n  - " + other + "\n# end\n", "waivers: !!seq\n  - " + other + "\n" + item + "# end\n"},
+		{"anchors and merges of its own", "waivers:\n  - &one\n    " + other + "\n  - <<: *one\n    rule: z\n", "waivers:\n  - &one\n    " + other + "\n  - <<: *one\n    rule: z\n" + item},
+		{"odd comments", "waivers:\n  - " + other + "\n   # three\n # one\n", "waivers:\n  - " + other + "\n   # three\n" + item + " # one\n"},
 		{"a mark of byte order", "\uFEFFwaivers: []\n", "\uFEFFwaivers:\n" + item},
 	} {
 		t.Run(c.name, func(t *testing.T) {
