@@ -20,7 +20,7 @@ const variablePrefix = "ECRAUDIT_"
 // environmentHelp ends every page of help.
 func environmentHelp(command *cobra.Command) string {
 	return "A flag that is not given is taken from the environment: --log-format from " + variableOf("log-format") +
-		",\nor for one command alone from " + ownVariableOf(command, "log-format") + "."
+		", or for one command alone from " + ownVariableOf(command, "log-format") + "."
 }
 
 // An environment is what variables say about flags that are not given. A

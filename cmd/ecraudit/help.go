@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,15 +26,25 @@ var flagGroups = []struct {
 	{"Pace and log", []string{"concurrency", "retry-for", "call-timeout", "timeout", "progress", "verbose", "quiet", "log-format"}},
 }
 
-// groupFlags makes help show flags in groups, for the command and those below.
-func groupFlags(command *cobra.Command) {
+// widestHelp is the width to which help is folded at most: longer lines are hard
+// to read.
+const widestHelp = 100
+
+// showHelp makes help fit the terminal and show flags in groups, for the command
+// and those below.
+func showHelp(command *cobra.Command, s streams) {
+	width := min(cmp.Or(tableOptions(s.out).Width, defaultWidth), widestHelp)
 	command.SetUsageFunc(func(c *cobra.Command) error {
-		_, err := fmt.Fprint(c.OutOrStderr(), usage(c))
+		_, err := fmt.Fprint(c.OutOrStderr(), usage(c, width))
 		return err
+	})
+	command.SetHelpFunc(func(c *cobra.Command, _ []string) {
+		about := filled(strings.TrimSpace(cmp.Or(c.Long, c.Short)), width)
+		_, _ = fmt.Fprintf(c.OutOrStdout(), "%s\n\n%s", about, usage(c, width)) // there is nobody left to tell
 	})
 }
 
-func usage(c *cobra.Command) string {
+func usage(c *cobra.Command, width int) string {
 	var b strings.Builder
 	b.WriteString("Usage:\n")
 	if c.Runnable() {
@@ -43,22 +54,120 @@ func usage(c *cobra.Command) string {
 		fmt.Fprintf(&b, "  %s COMMAND\n\nCommands:\n", c.CommandPath())
 		for _, sub := range c.Commands() {
 			if sub.IsAvailableCommand() || sub.Name() == "help" {
-				fmt.Fprintf(&b, "  %-*s %s\n", sub.NamePadding(), sub.Name(), sub.Short)
+				b.WriteString(hung(fmt.Sprintf("  %-*s ", sub.NamePadding(), sub.Name()), sub.Short, width))
 			}
 		}
 	}
 	if c.HasExample() {
-		fmt.Fprintf(&b, "\nExamples:\n%s\n", c.Example)
+		b.WriteString("\nExamples:\n")
+		for line := range strings.Lines(c.Example) {
+			b.WriteString(foldedCommand(strings.TrimRight(line, "\n"), width))
+		}
 	}
 	c.InheritedFlags() // has cobra merge them
 	for _, group := range flagsByGroup(c.Flags()) {
-		fmt.Fprintf(&b, "\n%s:\n%s", group.title, group.flags.FlagUsages())
+		fmt.Fprintf(&b, "\n%s:\n%s", group.title, group.flags.FlagUsagesWrapped(width))
 	}
-	b.WriteString("\n" + environmentHelp(c) + "\n")
+	b.WriteString("\n" + filled(environmentHelp(c), width) + "\n")
 	if c.HasAvailableSubCommands() {
-		fmt.Fprintf(&b, "\n%s COMMAND --help says more about a command.\n", c.CommandPath())
+		b.WriteString("\n" + hung("", c.CommandPath()+" COMMAND --help says more about a command.", width))
 	}
 	return b.String()
+}
+
+// filled folds text anew. Lines without an indent run on, up to one that ends
+// with a colon; a line with an indent begins an item of a list, to which lines
+// that are indented further belong.
+func filled(text string, width int) string {
+	var b strings.Builder
+	part, indent := "", 0
+	flush := func() {
+		if part != "" {
+			b.WriteString(hung("", part, width))
+		}
+		part = ""
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \n")
+		words := strings.TrimLeft(line, " \t")
+		runsOn := part != "" && !strings.HasSuffix(part, ":") &&
+			(len(line)-len(words) > indent || len(line) == len(words) && indent == 0)
+		switch {
+		case words == "":
+			flush()
+			b.WriteString("\n")
+		case runsOn:
+			part += " " + words
+		default:
+			flush()
+			part, indent = line, len(line)-len(words)
+		}
+	}
+	flush()
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// hung folds text behind a lead, or behind the code or mark that it begins with.
+func hung(lead, text string, width int) string {
+	hang := len(lead)
+	if words := strings.TrimLeft(text, " "); lead == "" && len(words) < len(text) {
+		hang = len(text) - len(words)
+		if _, rest, isItem := strings.Cut(words, "  "); isItem {
+			hang = len(text) - len(strings.TrimLeft(rest, " "))
+		}
+	}
+	var b strings.Builder
+	for _, line := range folded(lead+text, width, strings.Repeat(" ", hang)) {
+		b.WriteString(line + "\n")
+	}
+	return b.String()
+}
+
+// foldedCommand folds a command line so that a shell takes it as it stands: between
+// arguments, before a flag where there is one.
+func foldedCommand(line string, width int) string {
+	const again = "      "
+	var b strings.Builder
+	for prefix := ""; ; prefix = again {
+		end := commandEnd(line, width-len(prefix)-len(` \`))
+		if len(prefix)+len(line) <= width || end == 0 {
+			b.WriteString(prefix + line + "\n")
+			return b.String()
+		}
+		b.WriteString(prefix + line[:end] + " \\\n")
+		line = line[end+1:]
+	}
+}
+
+// commandEnd is the space at which a command line is cut, 0 where there is none.
+func commandEnd(line string, width int) int {
+	var quote rune
+	space, flag := 0, 0
+	begun := false
+	for at, c := range line {
+		if at > width && (space > 0 || flag > 0) {
+			break
+		}
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == ' ' && begun:
+			space = at
+			if strings.HasPrefix(line[at+1:], "-") {
+				flag = at
+			}
+		case c != ' ':
+			begun = true
+		}
+	}
+	if flag > 0 {
+		return flag
+	}
+	return space
 }
 
 type flagGroup struct {

@@ -20,6 +20,15 @@ func newSheet(s streams) *sheet {
 	return &sheet{width: cmp.Or(tableOptions(s.out).Width, defaultWidth)}
 }
 
+// newList is a sheet whose lines are folded for a terminal only: in a pipe, a
+// program reads them one by one.
+func newList(s streams) *sheet {
+	if _, terminal := terminalWidth(s.out); terminal {
+		return newSheet(s)
+	}
+	return &sheet{width: unfolded}
+}
+
 // say adds a paragraph whose lines all begin with the indent, after a mark on
 // the first.
 func (p *sheet) say(indent, mark, format string, args ...any) {

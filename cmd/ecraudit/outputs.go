@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -200,17 +201,28 @@ func tableOptions(stdout io.Writer) report.Options {
 		}
 		stdout = m.to
 	}
-	file, ok := stdout.(*os.File)
-	terminal := ok && term.IsTerminal(int(file.Fd()))
+	columns, terminal := terminalWidth(stdout)
 	if stdout != nil && showsLinks(terminal, os.Getenv) {
 		o.Links, o.RulePage = true, rulePage
 	}
 	if !terminal {
 		return o
 	}
-	if columns, _, err := term.GetSize(int(file.Fd())); err == nil && columns > 0 {
-		o.Width = columns
-	}
+	o.Width = cmp.Or(columns, o.Width)
 	o.Color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	return o
+}
+
+// terminalWidth reports whether output goes to a terminal, and how many columns
+// that has; 0 where it does not say.
+func terminalWidth(out io.Writer) (columns int, terminal bool) {
+	file, ok := out.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return 0, false
+	}
+	columns, _, err := term.GetSize(int(file.Fd()))
+	if err != nil {
+		return 0, true
+	}
+	return max(columns, 0), true
 }

@@ -118,7 +118,7 @@ Without a command it audits the account and region of the ambient credentials.
 	root.Flags().AddFlagSet(audit.Flags())
 	root.SetVersionTemplate(versionText())
 	root.SetFlagErrorFunc(explainFlag)
-	groupFlags(root)
+	showHelp(root, s)
 	root.AddCommand(audit, newReport(s), newDiff(s), newBaseline(s), newHistory(s), newPlan(s), newShow(s), newApply(s), newUndo(s), newJournal(s), newQuarantine(s), newSnapshot(s), newRules(s), newInit(s), newConfig(s), newWaive(s), newWaivers(s), newAccess(s), newCost(s), newImages(s), newLifecycle(s), newPermissions(s), newDoctor(s), newDemo(s), newVersion(s))
 	m.add(root.PersistentFlags())
 	settle(root, environmentOf(s.environ), m)

@@ -1,20 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 
-	"github.com/olekukonko/tablewriter"
-	"github.com/olekukonko/tablewriter/renderer"
-	"github.com/olekukonko/tablewriter/tw"
+	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
-	"github.com/ecraudit/ecraudit/internal/report"
 )
 
 func newRules(s streams) *cobra.Command {
@@ -38,15 +33,12 @@ a workbench for those who write rules.`,
 			}
 			listed := listRules(c, rules)
 			if format == "json" {
-				encoder := json.NewEncoder(s.out)
-				encoder.SetIndent("", "  ")
-				encoder.SetEscapeHTML(false)
-				return encoder.Encode(listed)
+				return writeJSON(s.out, listed)
 			}
-			if err := showRules(s, listed); err != nil {
-				return err
-			}
-			return showSources(s, rules)
+			p := newList(s)
+			showRules(p, listed)
+			showSources(p, rules)
+			return p.writeTo(s.out)
 		},
 	}
 	f.add(command.Flags())
@@ -87,22 +79,16 @@ func listRules(c *config.Config, rules *evaluate.Rules) []listedRule {
 
 // showSources says where rules come from that are not part of ecraudit, and what
 // they replace.
-func showSources(s streams, rules *evaluate.Rules) error {
-	var b strings.Builder
+func showSources(p *sheet, rules *evaluate.Rules) {
 	for _, source := range rules.Sources {
-		fmt.Fprintf(&b, "\n%s: %s %s, %s\n", source.Reference, source.Kind, source.Digest, signedBy(source))
+		p.gap()
+		p.say("", "", "%s: %s %s, %s", source.Reference, source.Kind, source.Digest, signedBy(source))
 		for _, rule := range rules.All {
 			if rule.Source == source.Reference && rule.Replaces {
-				fmt.Fprintf(&b, "  %s replaces the default rule\n", rule.ID)
+				p.say("  ", "", "%s replaces the default rule", rule.ID)
 			}
 		}
 	}
-	for line := range strings.Lines(b.String()) {
-		if _, err := fmt.Fprintln(s.out, report.Printable(strings.TrimRight(line, "\n"))); err != nil {
-			return fmt.Errorf("listing the rules: %w", err)
-		}
-	}
-	return nil
 }
 
 func signedBy(source finding.RuleSource) string {
@@ -115,30 +101,32 @@ func signedBy(source finding.RuleSource) string {
 	return "unsigned"
 }
 
-func showRules(s streams, rules []listedRule) error {
-	var text bytes.Buffer
-	table := tablewriter.NewTable(&text,
-		tablewriter.WithRenderer(renderer.NewBlueprint(tw.Rendition{Borders: tw.BorderNone, Settings: tw.Settings{Separators: tw.SeparatorsNone, Lines: tw.Lines{ShowHeaderLine: tw.Off}}})),
-		tablewriter.WithHeaderAlignment(tw.AlignLeft), tablewriter.WithRowAlignment(tw.AlignLeft),
-		tablewriter.WithRowAutoWrap(tw.WrapNone), tablewriter.WithPadding(tw.Padding{Right: "  "}), tablewriter.WithTrimSpace(tw.Off),
-	)
-	table.Header("ID", "SEVERITY", "SCOPE", "TITLE")
+// showRules lists rules, one a line. In a terminal that is too narrow for that,
+// titles stand below ids, so that lines still begin with them.
+func showRules(p *sheet, rules []listedRule) {
+	rows := [][]string{{"ID", "SEVERITY", "SCOPE", "TITLE"}}
 	for _, rule := range rules {
 		severity := rule.Severity.String()
 		if !rule.Enabled {
 			severity = "off"
 		}
-		if err := table.Append(rule.ID, severity, string(rule.Scope), rule.Title); err != nil {
-			return fmt.Errorf("listing the rules: %w", err)
+		rows = append(rows, []string{rule.ID, severity, string(rule.Scope), rule.Title})
+	}
+	var widths [4]int
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], runewidth.StringWidth(cell))
 		}
 	}
-	if err := table.Render(); err != nil {
-		return fmt.Errorf("listing the rules: %w", err)
-	}
-	for line := range strings.Lines(text.String()) {
-		if _, err := fmt.Fprintln(s.out, strings.TrimRight(line, " \n")); err != nil {
-			return fmt.Errorf("listing the rules: %w", err)
+	const gap = 2
+	fits := widths[0]+widths[1]+widths[2]+widths[3]+3*gap <= p.width
+	for _, row := range rows {
+		lead := fmt.Sprintf("%-*s%-*s%-*s", widths[0]+gap, row[0], widths[1]+gap, row[1], widths[2]+gap, row[2])
+		if fits {
+			p.show(lead + row[3])
+			continue
 		}
+		p.say("", "", "%s", strings.TrimRight(lead, " "))
+		p.say("    ", "", "%s", row[3])
 	}
-	return nil
 }
