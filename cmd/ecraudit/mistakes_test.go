@@ -88,6 +88,10 @@ func TestMistakes(t *testing.T) {
 		{name: "unknown severity in the configuration", line: "audit", prepare: withConfig("rules: {encryption: {severity: hihg}}\n"), want: []string{"ecraudit.yaml:1", "hihg", "high"}},
 
 		{name: "rules are missing", line: "audit --rules nowhere", want: []string{"nowhere"}},
+		{name: "rules of a web address", line: "rules --rules https://rules.example/platform.tar.gz", want: []string{"https://rules.example/platform.tar.gz", "nothing is downloaded from web addresses", ".tar.gz", "oci://HOST/REPOSITORY@sha256:"}},
+		{name: "rules of a file address", line: "rules --rules file:///platform.tar.gz", want: []string{"write the path alone, /platform.tar.gz"}},
+		{name: "rules of an unknown address", line: "rules --rules s3://bucket/platform.tar.gz", want: []string{"s3:// is not known", "oci://"}},
+		{name: "rules of a registry without its scheme", line: "rules --rules registry.example/rules@sha256:00", want: []string{"write oci://registry.example/rules@sha256:00"}},
 		{name: "rule does not compile", line: "rules --rules r", prepare: withRule("package ecraudit.rules.x\n\ndeny contains finding if {\n"), want: []string{"r/x.rego:"}},
 		{name: "rule without metadata", line: "rules --rules r", prepare: withRule("package ecraudit.rules.x\n\ndeny contains {\"message\": \"m\"} if true\n"), want: []string{"r/x.rego:1", "no METADATA"}},
 		{name: "duplicate id", line: "rules --rules r", prepare: withRule(goodRule("encryption", "[]", "true")), want: []string{"encryption", "policies/encryption.rego"}},

@@ -54,6 +54,28 @@ func Split(reference string) (pack, inside string) {
 	}
 }
 
+// Forms are the references that there are, for messages.
+const Forms = "give a .rego file, a folder of them, a bundle (.tar.gz or .tgz) on this machine, or an artifact of a registry (oci://HOST/REPOSITORY@sha256:…)"
+
+// CheckForm refuses what looks like a reference of another kind than there is,
+// such as a URL.
+func CheckForm(reference string) error {
+	scheme, rest, hasScheme := strings.Cut(reference, "://")
+	switch {
+	case IsArtifact(reference):
+		return nil
+	case hasScheme && strings.EqualFold(scheme+"://", ociScheme):
+		return fmt.Errorf("%q: write %s in small letters", reference, ociScheme)
+	case hasScheme && (scheme == "http" || scheme == "https"):
+		return fmt.Errorf("%q: nothing is downloaded from web addresses, as what is there may change: %s", reference, Forms)
+	case hasScheme && scheme == "file":
+		return fmt.Errorf("%q: write the path alone, %s", reference, rest)
+	case hasScheme && !strings.ContainsAny(scheme, `/\`):
+		return fmt.Errorf("%q: %s:// is not known: %s", reference, scheme, Forms)
+	}
+	return nil
+}
+
 // In names something in a pack.
 func In(pack, inside string) string {
 	if inside == "" {
@@ -70,6 +92,9 @@ func Resolve(from, text string) (string, error) {
 	}
 	if IsArtifact(text) {
 		return text, nil
+	}
+	if err := CheckForm(text); err != nil {
+		return "", err
 	}
 	pack, inside := Split(text)
 	if !filepath.IsAbs(pack) {

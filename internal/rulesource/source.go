@@ -98,12 +98,15 @@ func (o *Opener) Open(ctx context.Context, name string) (Source, error) {
 		return Source{}, fmt.Errorf("rules: %w", err)
 	}
 	if len(source.Modules) == 0 {
-		return Source{}, fmt.Errorf("rules: there is no rule in %s: give a .rego file, a folder of them, or a bundle", name)
+		return Source{}, fmt.Errorf("rules: there is no rule in %s: %s", name, reference.Forms)
 	}
 	return source, nil
 }
 
 func (o *Opener) open(ctx context.Context, name string) (Source, error) {
+	if err := reference.CheckForm(name); err != nil {
+		return Source{}, err
+	}
 	if reference.IsPacked(name) {
 		pack, inside := reference.Split(name)
 		a, err := o.unpack(ctx, pack)
@@ -114,12 +117,20 @@ func (o *Opener) open(ctx context.Context, name string) (Source, error) {
 	}
 	info, err := os.Stat(name)
 	if err != nil {
-		return Source{}, fmt.Errorf("%s: %w; give a .rego file, a folder of them, or a bundle", name, snapshot.Cause(err))
+		return Source{}, fmt.Errorf("%s: %w: %s", name, snapshot.Cause(err), remedyFor(name))
 	}
 	if info.IsDir() {
 		return readFolder(name)
 	}
 	return readFile(name)
+}
+
+// remedyFor says what to do about a path that is not there.
+func remedyFor(name string) string {
+	if strings.Contains(name, "@sha256:") {
+		return "if an artifact of a registry is meant, write oci://" + name
+	}
+	return reference.Forms
 }
 
 // ReadFile reads a file in a bundle or artifact.
