@@ -19,6 +19,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
+	"github.com/ecraudit/ecraudit/internal/workbench"
 )
 
 // ruleFlags say which rules run, with which settings.
@@ -53,6 +54,15 @@ func (f *ruleFlags) load(ctx context.Context, s streams) (*config.Config, *evalu
 		return nil, nil, err
 	}
 	return c, rules.OfFramework(f.framework), nil
+}
+
+// loadWithCases is load for those who look at cases, too.
+func (f *ruleFlags) loadWithCases(ctx context.Context, s streams, chosen func(*evaluate.Rule) bool) (*config.Config, *workbench.Library, error) {
+	c, library, err := f.sourceFlags.loadWithCases(ctx, f.configPath(), messagesOf(s.err), chosen)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, library, disagreement(c, library.Rules, s.clock())
 }
 
 // disagreement is what the configuration says that does not go with the rules or

@@ -14,7 +14,12 @@ import (
 type conductFlags struct{ ruleTimeout time.Duration }
 
 func (f *conductFlags) add(flags *pflag.FlagSet) {
-	flags.DurationVar(&f.ruleTimeout, "rule-timeout", evaluate.DefaultTimeLimit, "how long (`DURATION`) a rule may take for one repository, or one page of its images")
+	f.addFor(flags, "one repository, or one page of its images")
+}
+
+// addFor says what it is for that a rule may take so long.
+func (f *conductFlags) addFor(flags *pflag.FlagSet, what string) {
+	flags.DurationVar(&f.ruleTimeout, "rule-timeout", evaluate.DefaultTimeLimit, "how long (`DURATION`) a rule may take for "+what)
 }
 
 func (f *conductFlags) check() error {

@@ -11,6 +11,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/rulesource"
+	"github.com/ecraudit/ecraudit/internal/workbench"
 )
 
 // sourceFlags say where rules come from beside the default ones, and who must
@@ -56,15 +57,30 @@ func (l *library) configuration(ctx context.Context, path string) (*config.Confi
 
 // rules reads the default rules and those of the references.
 func (l *library) rules(ctx context.Context, references []string) (*evaluate.Rules, error) {
-	var sources []rulesource.Source
-	for _, reference := range rulesource.Distinct(references) {
-		source, err := l.opener.Open(ctx, reference)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, source)
+	sources, err := l.opener.OpenAll(ctx, references)
+	if err != nil {
+		return nil, err
 	}
 	return evaluate.LoadRulesFrom(sources)
+}
+
+// loadWithCases is load for those who look at cases, too.
+func (f *sourceFlags) loadWithCases(ctx context.Context, path string, m *messages, chosen func(*evaluate.Rule) bool) (*config.Config, *workbench.Library, error) {
+	named, err := f.named(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	sources, err := named.opener.OpenAll(ctx, named.references)
+	if err != nil {
+		return nil, nil, err
+	}
+	rules, err := evaluate.LoadRulesFrom(sources)
+	if err != nil {
+		return nil, nil, err
+	}
+	named.tellDoubts(m)
+	library, err := workbench.NewLibrary(rules, sources, chosen)
+	return named.config, library, err
 }
 
 // tellDoubts says which signatures nothing verified.

@@ -17,25 +17,42 @@ import (
 	"github.com/ecraudit/ecraudit/internal/workbench"
 )
 
-// cases loads rules with their cases: all of them, or those in folders. Bundles
-// and artifacts hold rules without cases, which are tested where they are written.
-func (f *ruleFlags) cases(ctx context.Context, folders []string, s streams) (*workbench.Library, error) {
+// cased are rules with their cases.
+type cased struct {
+	*workbench.Library
+	without []string // bundles and artifacts that hold no cases, and are not tested for that
+}
+
+// cases loads rules with their cases: all of them, or those in paths. Where none are
+// named, those of bundles and artifacts are tested that hold cases; they are looked at
+// no further, because they are mended where they are written.
+func (f *ruleFlags) cases(ctx context.Context, paths []string, s streams) (*cased, error) {
 	named, err := f.named(ctx, f.configPath())
 	if err != nil {
 		return nil, err
 	}
-	paths := named.withFolders(folders)
-	rules, err := named.rules(ctx, paths)
+	sources, err := named.opener.OpenAll(ctx, named.withFolders(paths))
+	if err != nil {
+		return nil, err
+	}
+	rules, err := evaluate.LoadRulesFrom(sources)
 	if err != nil {
 		return nil, err
 	}
 	named.tellDoubts(messagesOf(s.err))
-	return workbench.NewLibrary(rules, paths, func(rule *evaluate.Rule) bool {
-		if len(folders) == 0 {
-			return !reference.IsPacked(rule.Filename())
+	var without []string
+	for _, source := range sources {
+		if name := source.Record.Reference; len(paths) == 0 && len(source.Cases) == 0 && reference.IsPacked(name) {
+			without = append(without, name)
 		}
-		return !rule.Builtin() && slices.ContainsFunc(folders, func(folder string) bool { return isBelow(rule.Filename(), folder) })
+	}
+	library, err := workbench.NewLibrary(rules, sources, func(rule *evaluate.Rule) bool {
+		if len(paths) == 0 {
+			return !slices.Contains(without, rule.Source)
+		}
+		return !rule.Builtin() && slices.ContainsFunc(paths, func(path string) bool { return isBelow(rule.Filename(), path) })
 	})
+	return &cased{library, without}, err
 }
 
 // isBelow reports whether a file is, or is below, a path.
@@ -51,6 +68,7 @@ func isBelow(file, path string) bool {
 
 type rulesTestFlags struct {
 	ruleFlags
+	conductFlags
 	format      string
 	run         string
 	minCoverage int
@@ -65,6 +83,9 @@ func newRulesTest(s streams) *cobra.Command {
 image rules it also checks that the answer for an image does not depend on which
 images share a page. It shows which lines no case evaluates.
 
+PATH is a file, a folder, a bundle or an artifact of a registry, as --rules takes them.
+Without it, rules of bundles and artifacts are tested where these hold cases.
+
 Exit codes:
   0  every case passed
   1  usage or internal error, or a rule that does not load
@@ -78,6 +99,7 @@ Exit codes:
 	}
 	flags := command.Flags()
 	f.addFiles(flags)
+	f.conductFlags.addFor(flags, "one case, and an image rule for one page of images")
 	flags.StringVar(&f.format, "format", "table", "`FORMAT`: table or json")
 	flags.StringVar(&f.run, "run", "", "only cases whose package and name match (`PATTERN`, RE2)")
 	flags.IntVar(&f.minCoverage, "min-coverage", 0, "fail where the cases of a rule cover less (`PERCENT`)")
@@ -93,7 +115,7 @@ func (f *rulesTestFlags) test(command *cobra.Command, args []string, s streams) 
 	if err != nil {
 		return err
 	}
-	report, err := library.Test(command.Context(), f.run)
+	report, err := library.Test(command.Context(), f.run, f.ruleTimeout)
 	if err != nil {
 		return err
 	}
@@ -102,10 +124,11 @@ func (f *rulesTestFlags) test(command *cobra.Command, args []string, s streams) 
 	}
 	verdict := f.verdict(report)
 	if f.format == "json" {
+		report.WithoutCases = library.without
 		if err := writeJSON(s.out, report); err != nil {
 			return err
 		}
-	} else if err := showTests(newSheet(s), report, verdict).writeTo(s.out); err != nil {
+	} else if err := showTests(newSheet(s), report, library.without, verdict).writeTo(s.out); err != nil {
 		return err
 	}
 	if len(verdict) > 0 {
@@ -115,7 +138,7 @@ func (f *rulesTestFlags) test(command *cobra.Command, args []string, s streams) 
 }
 
 func (f *rulesTestFlags) check() error {
-	if err := oneOf("--format", f.format, []string{"table", "json"}); err != nil {
+	if err := errors.Join(oneOf("--format", f.format, []string{"table", "json"}), f.conductFlags.check()); err != nil {
 		return err
 	}
 	if _, err := regexp.Compile(f.run); err != nil {
@@ -153,7 +176,7 @@ func percent(value float64) string {
 }
 
 // showTests shows failing cases in full, then a line for each rule.
-func showTests(p *sheet, r *workbench.TestReport, verdict []string) *sheet {
+func showTests(p *sheet, r *workbench.TestReport, without []string, verdict []string) *sheet {
 	for _, rule := range r.Rules {
 		for _, c := range rule.Cases {
 			if !c.Passed {
@@ -175,6 +198,9 @@ func showTests(p *sheet, r *workbench.TestReport, verdict []string) *sheet {
 	}
 	p.gap()
 	p.say("", "", "%s of %s passed in %.1f s, %s covered.", plural(r.Passed, "case", "cases"), plural(len(r.Rules), "rule", "rules"), r.Seconds, percent(r.Coverage))
+	for _, name := range without {
+		p.say("", "", "Not tested, for it holds no cases: %s.", name)
+	}
 	for _, wrong := range verdict {
 		p.say("", "FAILED: ", "%s", wrong)
 	}

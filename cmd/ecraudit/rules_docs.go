@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,11 +29,7 @@ written anew each time; a file that another hand wrote is not overwritten.`,
   ecraudit rules docs --all -o rule-pages`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
-			c, rules, err := f.load(command.Context(), s)
-			if err != nil {
-				return err
-			}
-			library, err := workbench.NewLibrary(rules, slices.Concat(c.RulePaths, f.rules), func(r *evaluate.Rule) bool { return all || !r.Builtin() })
+			_, library, err := f.loadWithCases(command.Context(), s, func(r *evaluate.Rule) bool { return all || !r.Builtin() })
 			if err != nil {
 				return err
 			}

@@ -75,6 +75,9 @@ func (f *ruleFlags) lint(ctx context.Context, args []string, s streams) ([]workb
 		}
 		return problems, 0, nil
 	}
+	if len(args) == 0 {
+		library.Library = library.Unpacked()
+	}
 	problems, err := library.Lint(ctx)
 	return problems, len(library.Chosen()), err
 }

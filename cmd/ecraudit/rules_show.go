@@ -30,15 +30,11 @@ func newRulesShow(s streams) *cobra.Command {
 			if err := oneOf("--format", format, []string{"table", "json"}); err != nil {
 				return err
 			}
-			c, rules, err := f.load(command.Context(), s)
+			c, library, err := f.loadWithCases(command.Context(), s, func(r *evaluate.Rule) bool { return r.ID == args[0] })
 			if err != nil {
 				return err
 			}
-			if err := inRego(rules, args[0]); err != nil {
-				return err
-			}
-			library, err := workbench.NewLibrary(rules, slices.Concat(c.RulePaths, f.rules), func(r *evaluate.Rule) bool { return r.ID == args[0] })
-			if err != nil {
+			if err := inRego(library.Rules, args[0]); err != nil {
 				return err
 			}
 			shown := shownRuleOf(c, library)

@@ -23,7 +23,6 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/storage"
-	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"github.com/ecraudit/ecraudit/internal/access"
 	"github.com/ecraudit/ecraudit/internal/config"
@@ -58,7 +57,7 @@ type Engine struct {
 	needs    snapshot.Needs
 	previews bool // some rule sees what lifecycle policies would do
 	compiler *ast.Compiler
-	data     storage.Store        // what rules find below data beside modules; nil for nothing
+	data     storage.Store        // what rules find below data beside modules
 	sources  []finding.RuleSource // where rules come from that are not part of ecraudit
 
 	organization     snapshot.Organization
@@ -120,9 +119,7 @@ func New(rules *Rules, c *config.Config, o Options) (*Engine, error) {
 	e.readsRepositories = slices.ContainsFunc(rules.library, readsRepositories) ||
 		slices.ContainsFunc(e.rulesOf(finding.ScopeOrganization), func(r *Rule) bool { return readsRepositories(r.module) })
 	e.sources = rules.Sources
-	if len(rules.data) > 0 {
-		e.data = inmem.NewFromObject(rules.data)
-	}
+	e.data = rules.Data()
 	var err error
 	e.compiler, err = rules.compile(e.rules)
 	return e, err
@@ -388,11 +385,7 @@ func (e *Engine) prepare(ctx context.Context, rules []*Rule) (rego.PreparedEvalQ
 	value, _ := e.queries.LoadOrStore(text.String(), &query{})
 	q := value.(*query)
 	q.once.Do(func() {
-		options := []func(*rego.Rego){rego.Query(text.String()), rego.Compiler(e.compiler), rego.StrictBuiltinErrors(true)}
-		if e.data != nil {
-			options = append(options, rego.Store(e.data))
-		}
-		q.prepared, q.err = rego.New(options...).PrepareForEval(context.WithoutCancel(ctx))
+		q.prepared, q.err = rego.New(rego.Query(text.String()), rego.Compiler(e.compiler), rego.StrictBuiltinErrors(true), rego.Store(e.data)).PrepareForEval(context.WithoutCancel(ctx))
 	})
 	return q.prepared, q.err
 }

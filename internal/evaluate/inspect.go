@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/storage/inmem"
 
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/finding"
@@ -40,6 +42,12 @@ func (rule *Rule) TellsUnknown() bool { return rule.unknown }
 
 // Library are the modules that rules import. They are not to be changed.
 func (r *Rules) Library() []*ast.Module { return r.library }
+
+// Data is what rules find below data beside modules.
+func (r *Rules) Data() storage.Store { return inmem.NewFromObject(r.data) }
+
+// Data is what rules find below data beside modules.
+func (e *Engine) Data() storage.Store { return e.data }
 
 // Capabilities are what OPA offers to rules.
 func Capabilities() *ast.Capabilities { return capabilities() }

@@ -17,7 +17,6 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/finding"
-	"github.com/ecraudit/ecraudit/internal/reference"
 	"github.com/ecraudit/ecraudit/internal/rulesource"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/ecraudit/ecraudit/policies"
@@ -88,14 +87,10 @@ func (r *Rules) OfFramework(name string) *Rules {
 // LoadRules reads the default rules and those in the given files, folders and
 // bundles. All that is wrong with them is reported at once, with file and line.
 func LoadRules(paths []string) (*Rules, error) {
-	var opener rulesource.Opener
-	var from []rulesource.Source
-	for _, path := range rulesource.Distinct(paths) {
-		source, err := opener.Open(context.Background(), path) // without network
-		if err != nil {
-			return nil, err
-		}
-		from = append(from, source)
+	var opener rulesource.Opener // without network
+	from, err := opener.OpenAll(context.Background(), paths)
+	if err != nil {
+		return nil, err
 	}
 	return LoadRulesFrom(from)
 }
@@ -116,7 +111,7 @@ func LoadRulesFrom(from []rulesource.Source) (*Rules, error) {
 			return nil, err
 		}
 		for _, module := range source.Modules {
-			file := identityOf(module.Name)
+			file := rulesource.Identity(module.Name)
 			if seen[file] {
 				continue
 			}
@@ -132,14 +127,6 @@ func LoadRulesFrom(from []rulesource.Source) (*Rules, error) {
 		rules.Sources = append(rules.Sources, rules.recordOf(source))
 	}
 	return rules, nil
-}
-
-// identityOf is the same for the same file, however it is named.
-func identityOf(name string) string {
-	if absolute, err := filepath.Abs(name); err == nil && !reference.IsPacked(name) {
-		return absolute
-	}
-	return name
 }
 
 // recordOf completes what is recorded of a source with the rules that came from it.

@@ -253,8 +253,12 @@ func (a *archive) source(reference, pack, inside string) (Source, error) {
 		source.Data = a.bundle.Data
 	}
 	for _, name := range slices.Sorted(maps.Keys(a.files)) {
-		if isRules(name) && isBelow(name, inside) {
-			source.Modules = append(source.Modules, Module{Name: pack + "//" + name, Text: string(a.files[name])})
+		module := Module{Name: pack + "//" + name, Text: string(a.files[name])}
+		switch {
+		case isRules(name) && isBelow(name, inside):
+			source.Modules = append(source.Modules, module)
+		case isCases(name) && (isBelow(name, inside) || isRules(inside) && name == casesBeside(inside)):
+			source.Cases = append(source.Cases, module)
 		}
 	}
 	return source, nil

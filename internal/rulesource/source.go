@@ -28,6 +28,9 @@ import (
 type Source struct {
 	Record  finding.RuleSource
 	Modules []Module
+	// Cases are the tests that stand beside the modules (_test.rego). They are no
+	// part of what is recorded: they change no verdict.
+	Cases []Module
 	// Data is what rules and libraries of the source find below data, beside
 	// modules; nil where there is none.
 	Data map[string]any
@@ -101,6 +104,19 @@ func (o *Opener) Open(ctx context.Context, name string) (Source, error) {
 		return Source{}, fmt.Errorf("rules: there is no rule in %s: %s", name, reference.Forms)
 	}
 	return source, nil
+}
+
+// OpenAll opens references, each place once.
+func (o *Opener) OpenAll(ctx context.Context, references []string) ([]Source, error) {
+	var all []Source
+	for _, reference := range Distinct(references) {
+		source, err := o.Open(ctx, reference)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, source)
+	}
+	return all, nil
 }
 
 func (o *Opener) open(ctx context.Context, name string) (Source, error) {
@@ -214,11 +230,16 @@ func readFolder(folder string) (Source, error) {
 	sum := sha256.New()
 	tree := os.DirFS(folder)
 	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !isRules(name) {
+		if err != nil || entry.IsDir() || !isRules(name) && !isCases(name) {
 			return err
 		}
 		text, err := fs.ReadFile(tree, name)
-		source.Modules = append(source.Modules, Module{Name: folder + string(filepath.Separator) + name, Text: string(text)})
+		module := Module{Name: folder + string(filepath.Separator) + name, Text: string(text)}
+		if isCases(name) {
+			source.Cases = append(source.Cases, module)
+			return err
+		}
+		source.Modules = append(source.Modules, module)
 		fmt.Fprintf(sum, "%s\x00%d\x00%s", name, len(text), text)
 		return err
 	})
@@ -240,13 +261,28 @@ func readFile(name string) (Source, error) {
 	}
 	source.Record.Digest = digestOf(text)
 	source.Modules = []Module{{Name: name, Text: string(text)}}
+	beside, err := os.ReadFile(casesBeside(name))
+	switch {
+	case err == nil:
+		source.Cases = []Module{{Name: casesBeside(name), Text: string(beside)}}
+	case !errors.Is(err, fs.ErrNotExist):
+		return Source{}, fmt.Errorf("%s: %w", casesBeside(name), snapshot.Cause(err))
+	}
 	return source, nil
 }
 
+const (
+	rulesEnding = ".rego"
+	casesEnding = "_test.rego"
+)
+
 // isRules reports whether a file holds rules or libraries, not their cases.
-func isRules(name string) bool {
-	return strings.HasSuffix(name, ".rego") && !strings.HasSuffix(name, "_test.rego")
-}
+func isRules(name string) bool { return strings.HasSuffix(name, rulesEnding) && !isCases(name) }
+
+func isCases(name string) bool { return strings.HasSuffix(name, casesEnding) }
+
+// casesBeside is the file in which the cases of a rule stand.
+func casesBeside(name string) string { return strings.TrimSuffix(name, rulesEnding) + casesEnding }
 
 func digestOf(content []byte) string {
 	sum := sha256.Sum256(content)
@@ -257,13 +293,17 @@ func digestOf(content []byte) string {
 func Distinct(references []string) []string {
 	seen := map[string]bool{}
 	return slices.DeleteFunc(slices.Clone(references), func(name string) bool {
-		if !reference.IsPacked(name) {
-			if absolute, err := filepath.Abs(name); err == nil {
-				name = absolute
-			}
-		}
+		name = Identity(name)
 		again := seen[name]
 		seen[name] = true
 		return again
 	})
+}
+
+// Identity is the same for the same place, however it is named.
+func Identity(name string) string {
+	if absolute, err := filepath.Abs(name); err == nil && !reference.IsPacked(name) {
+		return absolute
+	}
+	return name
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
 	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/ecraudit/ecraudit/internal/evaluate"
@@ -44,13 +45,15 @@ func (s Step) Reached() bool { return s.Held+s.Failed > 0 }
 // became of each expression of deny and unknown and of what they refer to in
 // the rule's own file, in the order of the file.
 func Explain(ctx context.Context, engine *evaluate.Engine, rule *evaluate.Rule, input ast.Value) ([]Clause, error) {
-	t := newTrail(engine.Compiler(), rule.Module())
+	ctx, cancel := context.WithTimeoutCause(ctx, engine.TimeLimit(), fmt.Errorf("it took longer than %s", engine.TimeLimit()))
+	defer cancel()
+	t := newTrail(engine.Compiler(), engine.Data(), rule.Module())
 	query := "data." + rule.Package() + ".deny"
 	if rule.TellsUnknown() { // in one query, so that what both refer to is evaluated once, as in an audit
 		query += "; data." + rule.Package() + ".unknown"
 	}
 	if err := t.follow(ctx, query, rego.EvalParsedInput(input)); err != nil {
-		return nil, fmt.Errorf("explaining %s: %w", rule.ID, err)
+		return nil, fmt.Errorf("explaining %s: %w", rule.ID, cmp.Or(context.Cause(ctx), err))
 	}
 	return t.clauses(ctx), nil
 }
@@ -58,6 +61,7 @@ func Explain(ctx context.Context, engine *evaluate.Engine, rule *evaluate.Rule, 
 // trail follows the trace of an evaluation and sums it up by expression.
 type trail struct {
 	compiler *ast.Compiler
+	data     storage.Store
 	sources  map[string]map[[2]int]*ast.Rule // by file and place, as they were written
 	running  map[uint64]*course              // by query
 	courses  map[*ast.Rule]*course           // by rule as it was written
@@ -85,8 +89,8 @@ type failure struct {
 	plugged  map[ast.Var]*ast.Term
 }
 
-func newTrail(compiler *ast.Compiler, modules ...*ast.Module) *trail {
-	t := &trail{compiler: compiler, sources: map[string]map[[2]int]*ast.Rule{}, running: map[uint64]*course{}, courses: map[*ast.Rule]*course{}}
+func newTrail(compiler *ast.Compiler, data storage.Store, modules ...*ast.Module) *trail {
+	t := &trail{compiler: compiler, data: data, sources: map[string]map[[2]int]*ast.Rule{}, running: map[uint64]*course{}, courses: map[*ast.Rule]*course{}}
 	for _, module := range modules {
 		places := map[[2]int]*ast.Rule{}
 		ast.WalkRules(module, func(r *ast.Rule) bool {
@@ -103,7 +107,7 @@ func newTrail(compiler *ast.Compiler, modules ...*ast.Module) *trail {
 // follow evaluates a query. Rules are not left out for what an index knows of
 // them, because what is left out cannot be explained.
 func (t *trail) follow(ctx context.Context, query string, options ...rego.EvalOption) error {
-	prepared, err := rego.New(rego.Query(query), rego.Compiler(t.compiler)).PrepareForEval(ctx)
+	prepared, err := rego.New(rego.Query(query), rego.Compiler(t.compiler), rego.Store(t.data)).PrepareForEval(ctx)
 	if err != nil {
 		return err
 	}
@@ -481,7 +485,7 @@ func (t *trail) query(ctx context.Context, f *failure, term *ast.Term) ast.Value
 		}
 		expr.With = append(expr.With, w)
 	}
-	options := []func(*rego.Rego){rego.ParsedQuery(ast.NewBody(expr)), rego.Compiler(t.compiler)}
+	options := []func(*rego.Rego){rego.ParsedQuery(ast.NewBody(expr)), rego.Compiler(t.compiler), rego.Store(t.data)}
 	if f.input != nil {
 		options = append(options, rego.ParsedInput(f.input.Value))
 	}

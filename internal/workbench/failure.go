@@ -10,14 +10,13 @@ import (
 
 // whyFailed says in words which expressions of a test did not hold. note is the
 // case of a table, empty for a test of its own.
-func (l *Library) whyFailed(result *tester.Result, note string) string {
+func (l *Library) whyFailed(ctx context.Context, result *tester.Result, note string) string {
 	compiler, err := l.compile(result.Location.File)
 	if err != nil {
 		return err.Error()
 	}
-	t := newTrail(compiler, l.tests[result.Location.File])
+	t := newTrail(compiler, l.Rules.Data(), l.tests[result.Location.File])
 	t.note = note
-	ctx := context.Background()
 	if err := t.follow(ctx, result.Package+"."+result.Name); err != nil {
 		return strings.Join(strings.Fields(err.Error()), " ")
 	}

@@ -1,14 +1,19 @@
 package workbench
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/rego"
+	"github.com/open-policy-agent/opa/v1/storage"
+	"github.com/open-policy-agent/opa/v1/topdown"
 
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
@@ -17,16 +22,23 @@ import (
 // judge asks rules about inputs that are not from an engine: those of cases.
 type judge struct {
 	compiler *ast.Compiler
+	data     storage.Store
+	limit    time.Duration // of one answer
 	queries  map[string]rego.PreparedEvalQuery
 }
 
-func (l *Library) newJudge() (*judge, error) {
+func (l *Library) newJudge(limit time.Duration) (*judge, error) {
 	compiler, err := l.compile()
 	if err != nil {
 		return nil, err
 	}
-	return &judge{compiler, map[string]rego.PreparedEvalQuery{}}, nil
+	return &judge{compiler, l.Rules.Data(), limit, map[string]rego.PreparedEvalQuery{}}, nil
 }
+
+// tooSlowError is the error of what takes longer than a limit.
+type tooSlowError time.Duration
+
+func (e tooSlowError) Error() string { return fmt.Sprintf("it took longer than %s", time.Duration(e)) }
 
 // said is what a rule says of one input.
 type said struct{ deny, unknown []any }
@@ -42,15 +54,17 @@ func (j *judge) ask(ctx context.Context, rule *evaluate.Rule, input ast.Value) (
 			text += "; unknown := data." + rule.Package() + ".unknown"
 		}
 		var err error
-		query, err = rego.New(rego.Query(text), rego.Compiler(j.compiler), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
+		query, err = rego.New(rego.Query(text), rego.Compiler(j.compiler), rego.Store(j.data), rego.StrictBuiltinErrors(true)).PrepareForEval(ctx)
 		if err != nil {
 			return said{}, fmt.Errorf("asking %s: %w", rule.ID, err)
 		}
 		j.queries[rule.ID] = query
 	}
-	results, err := query.Eval(ctx, rego.EvalParsedInput(input))
+	limited, cancel := context.WithTimeoutCause(ctx, j.limit, tooSlowError(j.limit))
+	defer cancel()
+	results, err := query.Eval(limited, rego.EvalParsedInput(input))
 	if err != nil {
-		return said{}, fmt.Errorf("asking %s: %w", rule.ID, err)
+		return said{}, fmt.Errorf("asking %s: %w", rule.ID, cmp.Or(context.Cause(limited), err))
 	}
 	var s said
 	for _, result := range results {
@@ -124,8 +138,11 @@ func (j *judge) pageCases(ctx context.Context, rule *evaluate.Rule, inputs []ast
 	pages := tests.imagePages(rule)
 	for _, input := range pages {
 		differs, err := j.pagesDiffer(ctx, rule, input)
-		if err != nil {
+		if err != nil && (ctx.Err() != nil || !isOfRule(err)) {
 			return nil, err
+		}
+		if err != nil {
+			differs = strings.Join(strings.Fields(err.Error()), " ")
 		}
 		if differs != "" {
 			failed = append(failed, Case{Name: "page independence", At: fmt.Sprintf("%s:%d", rule.Filename(), rule.Module().Package.Location.Row), Why: differs})
@@ -135,6 +152,14 @@ func (j *judge) pageCases(ctx context.Context, rule *evaluate.Rule, inputs []ast
 		failed = []Case{{Name: "page independence", At: fmt.Sprintf("%s:%d", rule.Filename(), rule.Module().Package.Location.Row), Passed: true}}
 	}
 	return failed, nil
+}
+
+// isOfRule reports whether an error is what a rule did: it took too long, or a
+// function of OPA's refused what it was given.
+func isOfRule(err error) bool {
+	var slow tooSlowError
+	var refused *topdown.Error
+	return errors.As(err, &slow) || errors.As(err, &refused)
 }
 
 // pagesDiffer says how what is said of images one by one differs from what is

@@ -9,11 +9,11 @@
 package workbench
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,7 +21,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/reference"
-	"github.com/ecraudit/ecraudit/internal/snapshot"
+	"github.com/ecraudit/ecraudit/internal/rulesource"
 	"github.com/ecraudit/ecraudit/policies"
 )
 
@@ -39,16 +39,21 @@ const builtinPrefix = "policies/"
 // Load reads the default rules and those in paths, with their cases. Only rules
 // that chosen accepts are worked on; the others are there for them to refer to.
 func Load(paths []string, chosen func(*evaluate.Rule) bool) (*Library, error) {
-	rules, err := evaluate.LoadRules(paths)
+	var opener rulesource.Opener // without network
+	sources, err := opener.OpenAll(context.Background(), paths)
 	if err != nil {
 		return nil, err
 	}
-	return NewLibrary(rules, paths, chosen)
+	rules, err := evaluate.LoadRulesFrom(sources)
+	if err != nil {
+		return nil, err
+	}
+	return NewLibrary(rules, sources, chosen)
 }
 
-// NewLibrary adds their cases to rules that were loaded from paths.
-func NewLibrary(rules *evaluate.Rules, paths []string, chosen func(*evaluate.Rule) bool) (*Library, error) {
-	texts, err := readTexts(paths)
+// NewLibrary adds their cases to rules that were loaded from sources.
+func NewLibrary(rules *evaluate.Rules, sources []rulesource.Source, chosen func(*evaluate.Rule) bool) (*Library, error) {
+	texts, err := textsOf(sources)
 	if err != nil {
 		return nil, err
 	}
@@ -68,30 +73,19 @@ func NewLibrary(rules *evaluate.Rules, paths []string, chosen func(*evaluate.Rul
 
 var parserOptions = ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1}
 
-// readTexts reads the sources of the default rules and of those in paths.
-func readTexts(paths []string) (map[string][]byte, error) {
+// textsOf are the sources of the default rules and of others, by file. Files that
+// are reached again are the same.
+func textsOf(sources []rulesource.Source) (map[string][]byte, error) {
 	texts := map[string][]byte{}
 	if err := readFolder(policies.Files, ".", builtinPrefix, texts); err != nil {
 		return nil, err
 	}
-	for _, path := range paths {
-		if reference.IsPacked(path) {
-			continue // bundles and artifacts hold no cases
-		}
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, fmt.Errorf("rules: %s: %w", path, snapshot.Cause(err))
-		}
-		folder, root, prefix := path, ".", path+string(filepath.Separator)
-		if !info.IsDir() {
-			folder, root, prefix = filepath.Dir(path), filepath.Base(path), strings.TrimSuffix(path, filepath.Base(path))
-		}
-		if err := readFolder(os.DirFS(folder), root, prefix, texts); err != nil {
-			return nil, err
-		}
-		if beside := strings.TrimSuffix(root, ".rego") + "_test.rego"; !info.IsDir() && isFile(filepath.Join(folder, beside)) {
-			if err := readFolder(os.DirFS(folder), beside, prefix, texts); err != nil {
-				return nil, err
+	seen := map[string]bool{}
+	for _, source := range sources {
+		for _, module := range slices.Concat(source.Modules, source.Cases) {
+			if file := rulesource.Identity(module.Name); !seen[file] {
+				seen[file] = true
+				texts[module.Name] = []byte(module.Text)
 			}
 		}
 	}
@@ -121,6 +115,14 @@ func readFolder(files fs.FS, root, prefix string, texts map[string][]byte) error
 // Chosen are the rules that are worked on, by id.
 func (l *Library) Chosen() []*evaluate.Rule {
 	return slices.DeleteFunc(slices.Clone(l.Rules.All), func(r *evaluate.Rule) bool { return !l.chosen(r) })
+}
+
+// Unpacked is the library of those chosen rules that are not in a bundle or an
+// artifact.
+func (l *Library) Unpacked() *Library {
+	part := *l
+	part.chosen = func(r *evaluate.Rule) bool { return l.chosen(r) && !reference.IsPacked(r.Filename()) }
+	return &part
 }
 
 // Text is the source of a file.
@@ -155,7 +157,7 @@ func (l *Library) compile(tests ...string) (*ast.Compiler, error) {
 			delete(modules, file)
 		}
 	}
-	compiler := newCompiler().WithStrict(true)
+	compiler := newCompiler() // not strict, as opa test is not: rules were checked when they were loaded
 	if compiler.Compile(modules); compiler.Failed() {
 		return nil, inLines(compiler.Errors)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/format"
 
 	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/reference"
 )
 
 // Problem is something that a rule loads with, but that is a mistake.
@@ -73,11 +74,11 @@ type linter struct {
 
 // Lint looks for mistakes in the chosen rules.
 func (l *Library) Lint(ctx context.Context) ([]Problem, error) {
-	run, err := l.runTests(ctx, "")
+	run, err := l.runTests(ctx, "", evaluate.DefaultTimeLimit)
 	if err != nil {
 		return nil, err
 	}
-	judge, err := l.newJudge()
+	judge, err := l.newJudge(evaluate.DefaultTimeLimit)
 	if err != nil {
 		return nil, err
 	}
@@ -168,8 +169,8 @@ func (c *linter) metadata(rule *evaluate.Rule) {
 }
 
 func (c *linter) page(rule *evaluate.Rule) {
-	if rule.Builtin() {
-		return // they are in docs/rules, which is not part of the program
+	if rule.Builtin() || reference.IsPacked(rule.Filename()) {
+		return // the pages of default rules are in docs/rules, and those of packed ones where they were packed
 	}
 	folder := filepath.Dir(rule.Filename())
 	for _, page := range []string{rule.ID + ".md", "docs/" + rule.ID + ".md", "../docs/" + rule.ID + ".md", "../docs/rules/" + rule.ID + ".md"} {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/reference"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
@@ -42,7 +43,7 @@ func (l *Library) Tables() (map[string][]TableCase, error) {
 	}
 	tables := map[string][]TableCase{}
 	for _, rule := range l.Chosen() {
-		results, err := rego.New(rego.Query(testPackage(rule)+".cases"), rego.Compiler(compiler)).Eval(context.Background())
+		results, err := rego.New(rego.Query(testPackage(rule)+".cases"), rego.Compiler(compiler), rego.Store(l.Rules.Data())).Eval(context.Background())
 		if err != nil {
 			return nil, fmt.Errorf("reading the cases of %s: %w", rule.ID, err)
 		}
@@ -104,6 +105,7 @@ func severityWords(rule *evaluate.Rule) string {
 type SourceLinks struct {
 	Mark        string // a comment at the top, with an empty line after it
 	Rule, Cases string
+	Packed      string // its file in a bundle or an artifact, to which no link leads
 }
 
 // PageMark says that a page was written by a command, which may write it anew.
@@ -111,6 +113,9 @@ const PageMark = "<!-- Generated: ecraudit rules docs -->\n\n"
 
 // Sources are the links from a page in a folder.
 func Sources(rule *evaluate.Rule, l *Library, folder string) SourceLinks {
+	if reference.IsPacked(rule.Filename()) {
+		return SourceLinks{Mark: PageMark, Packed: rule.Filename()}
+	}
 	links := SourceLinks{Mark: PageMark, Rule: relative(folder, rule.Filename())}
 	if files := l.testFiles(rule); len(files) > 0 {
 		links.Cases = relative(folder, files[0])
@@ -168,7 +173,10 @@ func RulePage(rule *evaluate.Rule, cases []TableCase, links SourceLinks) string 
 }
 
 func (s SourceLinks) line() string {
-	if s.Cases == "" {
+	switch {
+	case s.Packed != "":
+		return fmt.Sprintf("- Its source: %s\n", Cell(s.Packed))
+	case s.Cases == "":
 		return fmt.Sprintf("- [Its source](%s)\n", s.Rule)
 	}
 	return fmt.Sprintf("- [Its source](%s) and [its cases](%s)\n", s.Rule, s.Cases)

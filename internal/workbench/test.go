@@ -20,9 +20,6 @@ import (
 	"github.com/ecraudit/ecraudit/internal/finding"
 )
 
-// caseTimeout is how long one test may take: as long as the rule in an audit.
-const caseTimeout = evaluate.DefaultTimeLimit
-
 // TestReport is how the cases of rules went.
 type TestReport struct {
 	Rules     []RuleTests `json:"rules"`
@@ -31,6 +28,9 @@ type TestReport struct {
 	Coverage  float64     `json:"coverage"` // of the rules' expressions, in percent
 	LeastRule string      `json:"least_covered,omitempty"`
 	Seconds   float64     `json:"seconds"`
+	// WithoutCases are bundles and artifacts that were not tested, because they
+	// hold no cases.
+	WithoutCases []string `json:"without_cases,omitempty"`
 }
 
 // RuleTests is how the cases of one rule went.
@@ -83,22 +83,22 @@ func (r *RuleTests) Failed() (n int) {
 
 // Test runs the cases whose names match a pattern of package.name, RE2 and empty
 // for all, and looks at what they cover. A rule without cases has none in the
-// report.
-func (l *Library) Test(ctx context.Context, pattern string) (*TestReport, error) {
+// report. Limit is how long one test may take.
+func (l *Library) Test(ctx context.Context, pattern string, limit time.Duration) (*TestReport, error) {
 	began := time.Now()
-	run, err := l.runTests(ctx, pattern)
+	run, err := l.runTests(ctx, pattern, limit)
 	if err != nil {
 		return nil, err
 	}
 	report := &TestReport{Rules: []RuleTests{}}
-	judge, err := l.newJudge()
+	judge, err := l.newJudge(limit)
 	if err != nil {
 		return nil, err
 	}
 	coverage := run.coverage.cover.Report(l.modules())
 	covered, all := 0, 0
 	for _, rule := range l.Chosen() {
-		tests := run.of(rule)
+		tests := run.of(ctx, rule)
 		if pattern != "" && len(tests.Cases) == 0 {
 			continue
 		}
@@ -156,13 +156,14 @@ func (r *TestReport) Untested() (ids []string) {
 // testRun is what OPA's runner said, by file of tests.
 type testRun struct {
 	library  *Library
+	limit    time.Duration
 	results  []*tester.Result
 	coverage *witness
 }
 
-func (l *Library) runTests(ctx context.Context, pattern string) (*testRun, error) {
-	run := &testRun{library: l, coverage: newWitness(l)}
-	runner := tester.NewRunner().SetTimeout(caseTimeout).CapturePrintOutput(true).RaiseBuiltinErrors(true).
+func (l *Library) runTests(ctx context.Context, pattern string, limit time.Duration) (*testRun, error) {
+	run := &testRun{library: l, limit: limit, coverage: newWitness(l)}
+	runner := tester.NewRunner().SetTimeout(limit).SetStore(l.Rules.Data()).CapturePrintOutput(true).RaiseBuiltinErrors(true).
 		SetCompiler(newCompiler()).SetModules(l.modules()).SetCoverageQueryTracer(run.coverage).Filter(pattern).SetParallel(runtime.GOMAXPROCS(0))
 	results, err := runner.RunTests(ctx, nil)
 	if err != nil {
@@ -200,7 +201,7 @@ func (l *Library) isChosen(testFile string) bool {
 }
 
 // of is what the run says of a rule.
-func (r *testRun) of(rule *evaluate.Rule) *RuleTests {
+func (r *testRun) of(ctx context.Context, rule *evaluate.Rule) *RuleTests {
 	tests := &RuleTests{Rule: rule.ID, File: rule.Filename(), Scope: rule.Scope, Cases: []Case{}, NotCovered: []Lines{}, inputs: r.coverage.inputs(rule)}
 	files := r.library.testFiles(rule)
 	for _, result := range r.results {
@@ -208,16 +209,19 @@ func (r *testRun) of(rule *evaluate.Rule) *RuleTests {
 			continue
 		}
 		tests.Seconds += result.Duration.Seconds()
-		tests.Cases = append(tests.Cases, r.cases(result)...)
+		tests.Cases = append(tests.Cases, r.cases(ctx, result)...)
 	}
 	return tests
 }
 
 // cases are those of one test: its own, or those of its table.
-func (r *testRun) cases(result *tester.Result) []Case {
+func (r *testRun) cases(ctx context.Context, result *tester.Result) []Case {
 	at := fmt.Sprintf("%s:%d", result.Location.File, result.Location.Row)
 	whole := Case{Name: result.Name, At: at, Passed: result.Pass(), Output: strings.TrimSpace(string(result.Output))}
 	switch {
+	case topdown.IsCancel(result.Error):
+		whole.Why = fmt.Sprintf("it took longer than %s, after which a rule is unknown in an audit: --rule-timeout", r.limit)
+		return []Case{whole}
 	case result.Error != nil:
 		whole.Why = "it ended with an error: " + strings.Join(strings.Fields(result.Error.Error()), " ")
 		return []Case{whole}
@@ -226,7 +230,7 @@ func (r *testRun) cases(result *tester.Result) []Case {
 		return []Case{whole}
 	case len(result.SubResults) == 0:
 		if !whole.Passed {
-			whole.Why = r.library.whyFailed(result, "")
+			whole.Why = r.library.whyFailed(ctx, result, "")
 		}
 		return []Case{whole}
 	}
@@ -237,7 +241,7 @@ func (r *testRun) cases(result *tester.Result) []Case {
 		}
 		c := Case{Name: result.Name + ": " + strings.Join(path, "/"), At: at, Passed: !sub.Fail}
 		if sub.Fail {
-			c.Why, c.Output = r.library.whyFailed(result, path[0]), whole.Output
+			c.Why, c.Output = r.library.whyFailed(ctx, result, path[0]), whole.Output
 			if place := r.library.noteAt(result.Location.File, path[0]); place != "" {
 				c.At = place
 			}
