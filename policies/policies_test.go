@@ -83,7 +83,7 @@ func library(t *testing.T) *workbench.Library {
 // TestRego runs the cases beside the rules as opa test does, and judges images
 // page by page and all at once, as `ecraudit rules test` does.
 func TestRego(t *testing.T) {
-	report, err := library(t).Test(t.Context(), "")
+	report, err := library(t).Test(t.Context(), "", evaluate.DefaultTimeLimit)
 	if err != nil {
 		t.Fatal(err)
 	}

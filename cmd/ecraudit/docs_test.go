@@ -540,7 +540,15 @@ func (w *world) needing(file string, needs ...snapshot.Need) {
 	for i, need := range needs {
 		names[i] = string(need)
 	}
-	w.write(file, "# METADATA\n# title: Needs\n# custom:\n#   id: needs\n#   severity: info\n#   scope: repository\n"+
+	visible, err := evaluate.NeedsByScope()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	scope := finding.ScopeRepository
+	if slices.ContainsFunc(needs, func(n snapshot.Need) bool { return !slices.Contains(visible[scope], n) }) {
+		scope = finding.ScopeImage
+	}
+	w.write(file, "# METADATA\n# title: Needs\n# custom:\n#   id: needs\n#   severity: info\n#   scope: "+string(scope)+"\n"+
 		"#   needs: ["+strings.Join(names, ", ")+"]\npackage ecraudit.rules.needs\n\ndeny contains {\"message\": \"never\"} if input.now < 0\n")
 }
 
@@ -591,7 +599,7 @@ func TestDocumentedNeeds(t *testing.T) {
 			t.Errorf("%s (-called +documented):\n%s", need, diff)
 		}
 	}
-	for _, need := range slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds()) {
+	for _, need := range snapshot.AllNeeds() {
 		if !documented[string(need)] {
 			t.Errorf("the table of needs lacks %s", need)
 		}

@@ -42,7 +42,7 @@ type enforced struct {
 func newEnforced(t *testing.T, flags string) *enforced {
 	t.Helper()
 	w := demoWorld(t)
-	w.needing("everything.rego", slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds())...)
+	w.needing("everything.rego", snapshot.AllNeeds()...)
 	w.write("ecraudit.yaml", "organization: {id: "+awssim.DemoOrganizationID+"}\n"+strings.Replace(string(demoConfig), "scopes:\n", "scopes:\n  - match: {ous: [workloads], account_tags: {stage: prod}}\n    settings: {immutable: all}\n", 1))
 	for _, account := range []string{awssim.DemoManagement, awssim.DemoProduction} {
 		registry := w.org.Account(account).Registry("us-east-1")

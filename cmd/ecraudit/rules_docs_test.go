@@ -12,6 +12,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/workbench"
 	"github.com/ecraudit/ecraudit/policies"
 )
@@ -67,7 +68,7 @@ func TestRulesSchema(t *testing.T) {
 		}
 	}
 	compiler := jsonschema.NewCompiler()
-	for _, scope := range workbench.Scopes() {
+	for _, scope := range finding.Scopes() {
 		text := w.works("rules schema --scope " + string(scope)).out
 		if text != w.read("my-rules/schemas/"+string(scope)+".json") {
 			t.Errorf("what is printed for %s is not what is written", scope)

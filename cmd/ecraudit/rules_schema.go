@@ -54,7 +54,7 @@ func addFolder(flags *pflag.FlagSet, folder *string, usage string) {
 }
 
 func scopeNames() (names []string) {
-	for _, scope := range workbench.Scopes() {
+	for _, scope := range finding.Scopes() {
 		names = append(names, string(scope))
 	}
 	return names

@@ -3,15 +3,20 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/open-policy-agent/opa/v1/format"
 
+	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/finding"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/ecraudit/ecraudit/internal/workbench"
 )
 
@@ -25,7 +30,8 @@ var newRuleLines = map[string]string{
 	"image-documents":    "--scope image --needs images,image-graph,release-scan-findings",
 	"image-scans":        "--scope image --needs scan-findings",
 	"an-organization":    "--scope organization",
-	"organization-table": "--scope organization --needs tags,policy,lifecycle,scanning",
+	"organization-table": "--scope organization --needs tags,policy,lifecycle,scanning,images,registry-policy,pull-through-cache",
+	"image-in-all":       "--scope image --needs images,image-graph,scan-findings,policy,tags,registry-scanning",
 }
 
 // What rules new writes loads, is formatted, passes its cases and the linter,
@@ -64,13 +70,64 @@ func TestNewRulesWork(t *testing.T) {
 	if report.Failed > 0 || len(report.Rules) != len(newRuleLines) || report.Coverage < 100 {
 		t.Errorf("%d failed of %d rules, %v%% covered", report.Failed, len(report.Rules), report.Coverage)
 	}
-	if r := w.run("rules lint my-rules"); r.code != 0 || !strings.Contains(r.out, "0 errors and 18 warnings in 9 rules.") || strings.Count(r.out, "still says what rules new") == 0 {
+	if r := w.run("rules lint my-rules"); r.code != 0 || !strings.Contains(r.out, "0 errors and 20 warnings in 10 rules.") || strings.Count(r.out, "still says what rules new") == 0 {
 		t.Errorf("exit code %d\n%s%s", r.code, r.out, r.err)
 	}
 	audited := w.audit("--rules my-rules" + orgFlags)
 	for id := range newRuleLines {
 		if _, ran := audited.Summary.ByRule[id]; !ran {
 			t.Errorf("the audit does not have %s", id)
+		}
+	}
+}
+
+// Which documents rules of a scope can need is the same for the schema of the input,
+// for METADATA, for rules new, for the linter and in the documentation.
+func TestNeedsOfScopesAgree(t *testing.T) {
+	visible, err := evaluate.NeedsByScope()
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := map[string]string{}
+	for _, row := range tableBetween(t, "docs/rules.md", "needs of scopes") {
+		documented[row[0]] = row[1]
+	}
+	w := demoWorld(t)
+	written := 0
+	for _, scope := range finding.Scopes() {
+		var names []string
+		for _, need := range snapshot.AllNeeds() {
+			id := fmt.Sprintf("%s-%s", scope, need)
+			w.write("one/x.rego", strings.Replace(goodRule("x", fmt.Sprintf("[%s]", need), "input.now < 0"), "scope: repository", "scope: "+string(scope), 1))
+			loaded := w.run("rules --rules one")
+			made := w.run(fmt.Sprintf("rules new %s --scope %s --needs %s", id, scope, need))
+			sees := slices.Contains(visible[scope], need)
+			if (loaded.code == 0) != sees || (made.code == 0) != sees {
+				t.Errorf("%s sees %s: %t, but METADATA:\n%s\nrules new:\n%s", scope, need, sees, loaded.err, made.err)
+			}
+			refusal := fmt.Sprintf("rules of scope %s see nothing of %q", scope, need)
+			switch {
+			case sees:
+				written++
+				names = append(names, "`"+string(need)+"`")
+			case !strings.Contains(loaded.err, "one/x.rego:1: METADATA: custom.needs: "+refusal) || !strings.Contains(made.err, refusal):
+				t.Errorf("%s%s", loaded.err, made.err)
+			}
+		}
+		if want, got := strings.Join(names, ", "), documented["`"+string(scope)+"`"]; got != want {
+			t.Errorf("docs/rules.md: %s has %s, want %s", scope, got, want)
+		}
+	}
+	var report workbench.TestReport
+	w.decodeJSON("rules test my-rules --min-coverage 100 --format json", &report)
+	if report.Failed > 0 || len(report.Rules) != written || report.Coverage < 100 {
+		t.Errorf("%d failed of %d rules, %v%% covered", report.Failed, len(report.Rules), report.Coverage)
+	}
+	var problems []workbench.Problem
+	w.decodeJSON("rules lint my-rules --format json", &problems)
+	for _, p := range problems {
+		if !strings.Contains(p.Message, "still says what rules new wrote") {
+			t.Errorf("%+v", p)
 		}
 	}
 }
@@ -114,7 +171,7 @@ func TestNewRulesAreRefused(t *testing.T) {
 		{"unknown scope", "rules new x --scope repo", []string{`"repo"`}},
 		{"unknown severity", "rules new x --scope image --severity hihg", []string{`did you mean "high"`}},
 		{"unknown need", "rules new x --scope repository --needs tag", []string{`did you mean "tags"`}},
-		{"need of another scope", "rules new x --scope image --needs policy", []string{"no example with policy", "scope image", "METADATA"}},
+		{"need of another scope", "rules new x --scope registry --needs policy", []string{`rules of scope registry see nothing of "policy"`, "use any of registry-policy, "}},
 		{"scans twice", "rules new x --scope image --needs scan-findings,release-scan-findings", []string{"give one of them"}},
 		{"folder that is a file", "rules new x --scope image --dir ecraudit.yaml", []string{"ecraudit.yaml"}},
 		{"unknown command", "rules tset", []string{`"tset" is not one of`, `did you mean "test"`}},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 
+	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/ecraudit/ecraudit/policies"
 )
@@ -182,6 +183,46 @@ func schemaField(schema map[string]any, ref ast.Ref) map[string]any {
 		schema = next
 	}
 	return schema
+}
+
+// NeedsByScope are the documents of which rules of each scope see something, as the
+// schema of the input has it. Rules can need and use these and no others.
+func NeedsByScope() (map[finding.Scope][]snapshot.Need, error) {
+	var schema map[string]any
+	if err := json.Unmarshal(policies.InputSchema, &schema); err != nil {
+		return nil, fmt.Errorf("the schema of the input: %w", err)
+	}
+	byScope := map[finding.Scope][]snapshot.Need{}
+	for _, scope := range finding.Scopes() {
+		seen := snapshot.Needs{}
+		gatherNeeds(schema, string(scope), seen)
+		for _, need := range snapshot.AllNeeds() {
+			if seen[need] {
+				byScope[scope] = append(byScope[scope], need)
+			}
+		}
+	}
+	return byScope, nil
+}
+
+// gatherNeeds adds the needs of the fields that are there in a scope.
+func gatherNeeds(schema map[string]any, scope string, seen snapshot.Needs) {
+	properties, _ := schema["properties"].(map[string]any)
+	for _, property := range properties {
+		field := property.(map[string]any)
+		if scopes := textList(field["x-scopes"]); len(scopes) > 0 && !slices.Contains(scopes, scope) {
+			continue
+		}
+		for _, alternative := range textList(field["x-needs"]) {
+			for need := range strings.SplitSeq(alternative, "+") {
+				seen[snapshot.Need(need)] = true
+			}
+		}
+		gatherNeeds(field, scope, seen)
+	}
+	if items, ok := schema["items"].(map[string]any); ok {
+		gatherNeeds(items, scope, seen)
+	}
 }
 
 func textList(value any) (list []string) {

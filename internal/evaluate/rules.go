@@ -168,6 +168,10 @@ func defaultSources() (sources []sourceText, err error) {
 func parseRules(sources []sourceText, data dataDocuments) (*Rules, error) {
 	rules := &Rules{data: data}
 	sum := sha256.New()
+	visible, err := NeedsByScope()
+	if err != nil {
+		return nil, err
+	}
 	var problems []error
 	for _, s := range sources {
 		fmt.Fprintf(sum, "%s\x00%d\x00%s", filepath.Base(s.filename), len(s.text), s.text)
@@ -188,7 +192,7 @@ func parseRules(sources []sourceText, data dataDocuments) (*Rules, error) {
 			rules.library = append(rules.library, module)
 			continue
 		}
-		rule, err := newRule(name, module, s)
+		rule, err := newRule(name, module, s, visible)
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -270,7 +274,7 @@ func (r *Rules) IDs() []string {
 }
 
 // newRule reads a rule's METADATA.
-func newRule(name string, module *ast.Module, s sourceText) (*Rule, error) {
+func newRule(name string, module *ast.Module, s sourceText, visible map[finding.Scope][]snapshot.Need) (*Rule, error) {
 	rule := &Rule{module: module, text: s.text, name: name, builtin: s.builtin(), filename: s.filename}
 	annotations := packageAnnotations(module)
 	if annotations == nil {
@@ -280,7 +284,7 @@ func newRule(name string, module *ast.Module, s sourceText) (*Rule, error) {
 	if err := contractOf(annotations, s.filename); err != nil {
 		return nil, err
 	}
-	m := metadata{where: fmt.Sprintf("%s:%d: METADATA", s.filename, annotations.Location.Row), custom: annotations.Custom}
+	m := metadata{where: fmt.Sprintf("%s:%d: METADATA", s.filename, annotations.Location.Row), custom: annotations.Custom, visible: visible}
 	rule.Title, rule.Description = annotations.Title, strings.Join(strings.Fields(annotations.Description), " ")
 	for _, link := range annotations.RelatedResources {
 		rule.Links = append(rule.Links, link.Ref.String())
@@ -320,6 +324,7 @@ var idForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 type metadata struct {
 	where    string
 	custom   map[string]any
+	visible  map[finding.Scope][]snapshot.Need
 	problems []error
 }
 
@@ -345,13 +350,16 @@ func (m *metadata) fill(rule *Rule) {
 		m.require(err == nil, fmt.Sprintf("custom.severity: %v%s", err, didYouMean(severity, finding.SeverityNames())))
 		rule.Severity = parsed
 	}
-	scopes := []string{string(finding.ScopeOrganization), string(finding.ScopeRegistry), string(finding.ScopeRepository), string(finding.ScopeImage)}
+	var scopes []string
+	for _, scope := range finding.Scopes() {
+		scopes = append(scopes, string(scope))
+	}
 	if scope := m.text("scope", true); scope != "" {
 		m.require(slices.Contains(scopes, scope), fmt.Sprintf("custom.scope %q is not known: use one of %s", scope, strings.Join(scopes, ", ")))
 		rule.Scope = finding.Scope(scope)
 	}
 	rule.Images = m.selection(rule.Scope)
-	rule.Needs, rule.Uses = m.needs("needs"), m.needs("uses")
+	rule.Needs, rule.Uses = m.needs("needs", rule.Scope), m.needs("uses", rule.Scope)
 	if rule.Scope == finding.ScopeImage && !slices.Contains(rule.Needs, snapshot.NeedImages) {
 		rule.Needs = append(rule.Needs, snapshot.NeedImages)
 	}
@@ -401,17 +409,32 @@ func (m *metadata) replaces(id string) bool {
 	return false
 }
 
-func (m *metadata) needs(key string) (needs []snapshot.Need) {
-	known := slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds())
-	names := make([]string, len(known))
-	for i, n := range known {
-		names[i] = string(n)
+// needs are documents of which rules of the scope see something. Where the scope is
+// not known either, that is the mistake.
+func (m *metadata) needs(key string, scope finding.Scope) (needs []snapshot.Need) {
+	all := namesOf(snapshot.AllNeeds())
+	visible := namesOf(m.visible[scope])
+	if len(visible) == 0 {
+		visible = all
 	}
 	for _, name := range m.list(key, m.custom[key]) {
-		m.require(slices.Contains(names, name), fmt.Sprintf("custom.%s: %q is not known%s; use any of %s", key, name, didYouMean(name, names), strings.Join(names, ", ")))
+		switch {
+		case !slices.Contains(all, name):
+			m.require(false, fmt.Sprintf("custom.%s: %q is not known%s; use any of %s", key, name, didYouMean(name, all), strings.Join(visible, ", ")))
+		case !slices.Contains(visible, name):
+			m.require(false, fmt.Sprintf("custom.%s: rules of scope %s see nothing of %q; use any of %s", key, scope, name, strings.Join(visible, ", ")))
+		}
 		needs = append(needs, snapshot.Need(name))
 	}
 	return needs
+}
+
+func namesOf(needs []snapshot.Need) []string {
+	names := make([]string, len(needs))
+	for i, need := range needs {
+		names[i] = string(need)
+	}
+	return names
 }
 
 func (m *metadata) list(key string, value any) (list []string) {

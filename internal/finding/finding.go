@@ -114,6 +114,11 @@ const (
 	ScopeImage        Scope = "image"
 )
 
+// Scopes are all scopes, the widest first.
+func Scopes() []Scope {
+	return []Scope{ScopeOrganization, ScopeRegistry, ScopeRepository, ScopeImage}
+}
+
 // Finding is one verdict on one resource.
 type Finding struct {
 	// Fingerprint identifies the finding across runs: 32 hex digits of a hash

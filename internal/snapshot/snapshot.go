@@ -13,6 +13,7 @@ package snapshot
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -155,6 +156,9 @@ func RepositoryNeeds() []Need {
 func ImageNeeds() []Need {
 	return []Need{NeedImages, NeedImageGraph, NeedReleaseScanFindings, NeedScanFindings}
 }
+
+// AllNeeds are the documents that rules can declare.
+func AllNeeds() []Need { return slices.Concat(RegistryNeeds(), RepositoryNeeds(), ImageNeeds()) }
 
 // Needs is a set of needs.
 type Needs map[Need]bool

@@ -1,7 +1,9 @@
 package workbench
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -10,7 +12,7 @@ import (
 // probe is what a new rule looks at in one document: something that is easy to
 // see, so that its author only has to say what they really want.
 type probe struct {
-	scope    finding.Scope
+	scope    finding.Scope   // of what it looks at
 	need     snapshot.Need   // empty for what is always there
 	also     []snapshot.Need // that the field takes as well
 	title    string          // of a rule that looks at this alone
@@ -163,6 +165,12 @@ func probes() []probe {
 			sound: `{"has_lifecycle": true}`, wrong: `{"has_lifecycle": false}`, unclear: `{}`,
 		},
 		{
+			scope: finding.ScopeOrganization, need: snapshot.NeedImages, title: "Every repository of the organization has releases",
+			fails: `repository.releases.count == 0`, message: `sprintf("%s has no release", [repository.arn])`, failText: caseARN + " has no release",
+			doubt: `not repository.releases`, why: "cannot tell: the releases of a repository are not known",
+			sound: `{"releases": {"count": 3}}`, wrong: `{"releases": {"count": 0}}`, unclear: `{}`,
+		},
+		{
 			scope: finding.ScopeOrganization, need: snapshot.NeedScanning, title: "Images are scanned everywhere without being asked for",
 			fails: `repository.scan_frequency == "MANUAL"`, message: `sprintf("images of %s are scanned on demand only", [repository.arn])`, failText: "images of " + caseARN + " are scanned on demand only",
 			doubt: `not repository.scan_frequency in {"MANUAL", "SCAN_ON_PUSH", "CONTINUOUS_SCAN"}`, why: "cannot tell: the scan frequency of a repository is not known",
@@ -174,14 +182,44 @@ func probes() []probe {
 // caseARN is the repository of the cases of a new rule.
 const caseARN = "arn:aws:ecr:eu-west-1:111122223333:repository/team/api"
 
-// probesOf are those that a rule of the scope can have. Repositories are seen
-// with their registry.
+// probesOf are those that a rule of the scope can have, those of the scope itself
+// first. Repositories are seen with their registry, and images with both.
 func probesOf(scope finding.Scope) []probe {
 	of := func(s finding.Scope) []probe {
 		return slices.DeleteFunc(probes(), func(p probe) bool { return p.scope != s })
 	}
-	if scope == finding.ScopeRepository {
-		return append(of(scope), of(finding.ScopeRegistry)...)
+	switch scope {
+	case finding.ScopeRepository:
+		return slices.Concat(of(scope), of(finding.ScopeRegistry))
+	case finding.ScopeImage:
+		return slices.Concat(of(scope), of(finding.ScopeRepository), of(finding.ScopeRegistry))
+	case finding.ScopeOrganization:
+		all := of(scope)
+		for _, p := range of(finding.ScopeRegistry) {
+			all = append(all, p.inOrganization())
+		}
+		return all
 	}
 	return of(scope)
 }
+
+// inOrganization is a probe of a registry as one of many, which its message has to
+// name.
+func (p probe) inOrganization() probe {
+	one := func(rego string) string { return strings.ReplaceAll(rego, "input.registry.", "registry.") }
+	row := func(part string) string {
+		return strings.TrimSuffix(strings.TrimPrefix(part, `{"registry": `), "}")
+	}
+	p.fails, p.doubt = one(p.fails), one(p.doubt)
+	if text, isPlain := strings.CutPrefix(p.message, `"`); isPlain {
+		p.message = fmt.Sprintf(`sprintf("%%s/%%s: %s, [registry.account, registry.region])`, text)
+	} else {
+		p.message = fmt.Sprintf(`sprintf("%%s/%%s: %%s", [registry.account, registry.region, %s])`, one(p.message))
+	}
+	p.failText = caseRegistry + ": " + p.failText
+	p.sound, p.wrong, p.unclear = row(p.sound), row(p.wrong), row(p.unclear)
+	return p
+}
+
+// caseRegistry is the registry of caseARN.
+const caseRegistry = "111122223333/eu-west-1"

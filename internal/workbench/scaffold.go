@@ -121,26 +121,24 @@ func (n *NewRule) checkID(known *evaluate.Rules) error {
 	return nil
 }
 
-// probes are what the rule looks at.
+// probes are what the rule looks at: whatever rules of its scope can see.
 func (n *NewRule) probes() ([]probe, error) {
 	all := probesOf(n.Scope)
 	if len(n.Needs) == 0 {
 		return all[:1], nil
 	}
-	var names []string
-	for _, p := range all {
-		if p.need != "" {
-			names = append(names, string(p.need))
-		}
+	visible, err := evaluate.NeedsByScope()
+	if err != nil {
+		return nil, err
 	}
 	var chosen []probe
 	for _, need := range n.Needs {
-		at := slices.IndexFunc(all, func(p probe) bool { return p.need != "" && string(p.need) == need })
-		if at < 0 {
-			return nil, n.noProbe(need, names)
+		if !slices.Contains(visible[n.Scope], snapshot.Need(need)) {
+			return nil, n.unseen(need, visible[n.Scope])
 		}
-		if !slices.ContainsFunc(chosen, func(p probe) bool { return p.need == all[at].need }) {
-			chosen = append(chosen, all[at])
+		p := all[slices.IndexFunc(all, func(p probe) bool { return string(p.need) == need })] // there is one for each
+		if !slices.ContainsFunc(chosen, func(other probe) bool { return other.need == p.need }) {
+			chosen = append(chosen, p)
 		}
 	}
 	asks := func(need snapshot.Need) bool {
@@ -152,10 +150,14 @@ func (n *NewRule) probes() ([]probe, error) {
 	return chosen, nil
 }
 
-func (n *NewRule) noProbe(need string, names []string) error {
-	known := slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds())
-	if slices.Contains(known, snapshot.Need(need)) {
-		return fmt.Errorf("--needs: there is no example with %s for a rule of scope %s, only with %s: leave it out, and add it to needs in the METADATA of the new rule", need, n.Scope, strings.Join(names, ", "))
+// unseen is the error of a need of which rules of the scope see nothing.
+func (n *NewRule) unseen(need string, visible []snapshot.Need) error {
+	names := make([]string, len(visible))
+	for i, v := range visible {
+		names[i] = string(v)
+	}
+	if slices.Contains(snapshot.AllNeeds(), snapshot.Need(need)) {
+		return fmt.Errorf("--needs: rules of scope %s see nothing of %q: use any of %s", n.Scope, need, strings.Join(names, ", "))
 	}
 	hint := ""
 	if nearest, ok := config.Nearest(need, names); ok {
@@ -206,14 +208,14 @@ func (n *NewRule) ruleText(chosen []probe) string {
 `)
 	fmt.Fprintf(&b, "package %s\n", n.pkg())
 	for _, p := range chosen {
-		fmt.Fprintf(&b, "\ndeny contains finding if {\n%s\t%s\n\tfinding := %s\n}\n", n.each(), p.fails, n.finding(p, p.message, len(chosen) > 1))
+		fmt.Fprintf(&b, "\ndeny contains finding if {\n%s\t%s\n\tfinding := %s\n}\n", n.each(p), p.fails, n.finding(p, p.message, len(chosen) > 1))
 	}
 	b.WriteString("\n# What cannot be told is not passed over.\n")
 	for i, p := range chosen {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		fmt.Fprintf(&b, "unknown contains finding if {\n%s\t%s\n\tfinding := %s\n}\n", n.each(), p.doubt, n.finding(p, fmt.Sprintf("%q", p.why), len(chosen) > 1))
+		fmt.Fprintf(&b, "unknown contains finding if {\n%s\t%s\n\tfinding := %s\n}\n", n.each(p), p.doubt, n.finding(p, fmt.Sprintf("%q", p.why), len(chosen) > 1))
 	}
 	return b.String()
 }
@@ -221,11 +223,13 @@ func (n *NewRule) ruleText(chosen []probe) string {
 func (n *NewRule) pkg() string { return "ecraudit.rules." + strings.ReplaceAll(n.ID, "-", "_") }
 
 // each is the line that goes over what the scope has many of.
-func (n *NewRule) each() string {
-	switch n.Scope {
-	case finding.ScopeImage:
+func (n *NewRule) each(p probe) string {
+	switch {
+	case n.Scope == finding.ScopeImage:
 		return "\tsome image in input.images\n"
-	case finding.ScopeOrganization:
+	case n.Scope == finding.ScopeOrganization && p.scope == finding.ScopeRegistry:
+		return "\tsome registry in input.registries\n"
+	case n.Scope == finding.ScopeOrganization:
 		return "\tsome repository in input.repositories\n"
 	}
 	return ""
@@ -234,22 +238,31 @@ func (n *NewRule) each() string {
 // finding says where in the resource it is, so that each finding keeps its
 // fingerprint when another is mended.
 func (n *NewRule) finding(p probe, message string, several bool) string {
-	key := ""
-	switch n.Scope {
-	case finding.ScopeImage:
-		key = `, "digest": image.digest`
-	case finding.ScopeOrganization:
+	var key string
+	switch {
+	case n.Scope == finding.ScopeOrganization && p.scope == finding.ScopeRegistry:
+		key = keyOf(p, several, "%s/%s", "registry.account, registry.region")
+	case n.Scope == finding.ScopeOrganization:
 		key = `, "key": repository.arn`
-	}
-	if several {
-		switch n.Scope {
-		case finding.ScopeOrganization:
-			key = fmt.Sprintf(`, "key": sprintf("%s %%s", [repository.arn])`, p.need)
-		default:
-			key += fmt.Sprintf(`, "key": %q`, string(p.need))
+		if several {
+			key = keyOf(p, several, "%s", "repository.arn")
 		}
+	case n.Scope == finding.ScopeImage && several:
+		key = fmt.Sprintf(`, "digest": image.digest, "key": %q`, string(p.need))
+	case n.Scope == finding.ScopeImage:
+		key = `, "digest": image.digest`
+	case several:
+		key = fmt.Sprintf(`, "key": %q`, string(p.need))
 	}
 	return fmt.Sprintf(`{"message": %s%s}`, message, key)
+}
+
+// keyOf is a key that is made of values.
+func keyOf(p probe, several bool, form, values string) string {
+	if several {
+		form = string(p.need) + " " + form
+	}
+	return fmt.Sprintf(`, "key": sprintf(%q, [%s])`, form, values)
 }
 
 func (n *NewRule) casesText(chosen []probe) string {
@@ -282,7 +295,7 @@ cases := [
 		fmt.Fprintf(&b, "\t{\n\t\t\"note\": %q,\n\t\t\"input\": %s,\n\t\t\"deny\": [%q],\n\t},\n", "as it should not be"+suffix, n.input(chosen, i, p.wrong), p.failText)
 		fmt.Fprintf(&b, "\t{\n\t\t\"note\": %q,\n\t\t\"input\": %s,\n\t\t\"unknown\": [%q],\n\t},\n", "nobody can tell"+suffix, n.unclear(chosen, i), p.why)
 	}
-	b.WriteString("]\n" + n.fixture())
+	b.WriteString("]\n" + n.fixture(chosen))
 	return b.String()
 }
 
@@ -294,17 +307,17 @@ func (n *NewRule) input(chosen []probe, which int, other string) string {
 			parts[i] = other
 		}
 	}
-	return n.place(merged(parts), "0")
+	return n.place(chosen, parts, "0")
 }
 
 // unclear is the input of a case that cannot tell.
 func (n *NewRule) unclear(chosen []probe, which int) string {
-	if n.Scope == finding.ScopeImage && chosen[which].unclear == "" { // it stands beside the images
+	if chosen[which].unclear == "" { // it stands beside the images
 		parts := make([]string, len(chosen))
 		for i, p := range chosen {
 			parts[i] = p.sound
 		}
-		return n.place(merged(parts), "1")
+		return n.place(chosen, parts, "1")
 	}
 	return n.input(chosen, which, chosen[which].unclear)
 }
@@ -320,20 +333,35 @@ func merged(parts []string) string {
 	return text
 }
 
-func (n *NewRule) place(part, unread string) string {
+// place puts the parts of an input where they belong.
+func (n *NewRule) place(chosen []probe, parts []string, unread string) string {
+	inside := map[finding.Scope][]string{}
+	for i, p := range chosen {
+		inside[p.scope] = append(inside[p.scope], parts[i])
+	}
 	switch n.Scope {
 	case finding.ScopeImage:
-		return fmt.Sprintf("image(%s, %s)", part, unread)
+		image := fmt.Sprintf("image(%s, %s)", merged(append(inside[finding.ScopeImage], "{}")), unread)
+		return merged(slices.Concat([]string{image}, inside[finding.ScopeRepository], inside[finding.ScopeRegistry]))
 	case finding.ScopeOrganization:
-		return fmt.Sprintf("repository(%s)", part)
+		var rows []string
+		if of := inside[finding.ScopeOrganization]; len(of) > 0 {
+			rows = append(rows, fmt.Sprintf("repository(%s)", merged(of)))
+		}
+		if of := inside[finding.ScopeRegistry]; len(of) > 0 {
+			rows = append(rows, fmt.Sprintf("registry(%s)", merged(of)))
+		}
+		return merged(rows)
 	}
-	return part
+	return merged(parts)
 }
 
 // fixture is what surrounds what a case is about.
-func (n *NewRule) fixture() string {
-	switch n.Scope {
-	case finding.ScopeImage:
+func (n *NewRule) fixture(chosen []probe) string {
+	sees := func(scope finding.Scope) bool {
+		return slices.ContainsFunc(chosen, func(p probe) bool { return p.scope == scope })
+	}
+	if n.Scope == finding.ScopeImage {
 		return `
 image(fields, unread_indexes) := {
 	"now": 1800000000000000000,
@@ -343,10 +371,16 @@ image(fields, unread_indexes) := {
 
 digest := "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 `
-	case finding.ScopeOrganization:
-		return fmt.Sprintf("\nrepository(fields) := {\"repositories\": [object.union({\"arn\": arn}, fields)]}\n\narn := %q\n", caseARN)
 	}
-	return ""
+	text := ""
+	if sees(finding.ScopeOrganization) {
+		text += fmt.Sprintf("\nrepository(fields) := {\"repositories\": [object.union({\"arn\": arn}, fields)]}\n\narn := %q\n", caseARN)
+	}
+	if n.Scope == finding.ScopeOrganization && sees(finding.ScopeRegistry) {
+		account, region, _ := strings.Cut(caseRegistry, "/")
+		text += fmt.Sprintf("\nregistry(fields) := {\"registries\": [object.union({\"account\": %q, \"region\": %q}, fields)]}\n", account, region)
+	}
+	return text
 }
 
 // yamlText writes a title so that YAML reads it back as it is.

@@ -4,18 +4,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
 	"github.com/ecraudit/ecraudit/policies"
 )
-
-// Scopes are those that rules can have, in the order of the documentation.
-func Scopes() []finding.Scope {
-	return []finding.Scope{finding.ScopeOrganization, finding.ScopeRegistry, finding.ScopeRepository, finding.ScopeImage}
-}
 
 // EditorFile is a file that an editor, OPA or Regal reads.
 type EditorFile struct {
@@ -30,7 +24,7 @@ type EditorFile struct {
 // language server completes fields; and settings of Regal that fit rules.
 func EditorFiles(scope finding.Scope) ([]EditorFile, error) {
 	files := []EditorFile{{Path: "schemas/input.json", Text: policies.InputSchema}}
-	for _, s := range Scopes() {
+	for _, s := range finding.Scopes() {
 		schema, err := SchemaOf(s)
 		if err != nil {
 			return nil, err
@@ -74,7 +68,7 @@ func SchemaOf(scope finding.Scope) ([]byte, error) {
 }
 
 func schemaOf(scope finding.Scope) (map[string]any, error) {
-	return evaluate.InputSchema(scope, slices.Concat(snapshot.RegistryNeeds(), snapshot.RepositoryNeeds(), snapshot.ImageNeeds())...)
+	return evaluate.InputSchema(scope, snapshot.AllNeeds()...)
 }
 
 // ExampleInput has every field of the input of a scope, with a value of its

@@ -294,7 +294,7 @@ func (w *witness) TraceEvent(e topdown.Event) {
 	if input == nil || e.Location == nil {
 		return
 	}
-	rule := w.rules[e.Location.File]
+	rule := w.asked(e)
 	if rule == nil {
 		return
 	}
@@ -308,6 +308,20 @@ func (w *witness) TraceEvent(e topdown.Event) {
 	if !slices.ContainsFunc(w.seen[rule.ID], known) {
 		w.seen[rule.ID] = append(w.seen[rule.ID], input.Value)
 	}
+}
+
+// asked is the rule that an event is about: one of its expressions is evaluated, or
+// OPA's index knows without that that none of its bodies holds.
+func (w *witness) asked(e topdown.Event) *evaluate.Rule {
+	if rule := w.rules[e.Location.File]; rule != nil || e.Op != topdown.IndexOp || e.Ref == nil {
+		return rule
+	}
+	for _, rule := range w.rules {
+		if e.Ref.HasPrefix(rule.Module().Package.Path) {
+			return rule
+		}
+	}
+	return nil
 }
 
 // inputs are those that a rule was asked about, in an order that does not depend
