@@ -25,6 +25,7 @@ func documentedTools() map[*regexp.Regexp]func(w *world, words []string) {
 		regexp.MustCompile(`^opa build --bundle (\S+) --signing-key (\S+) --signing-alg (\S+) -o (\S+)$`): func(w *world, of []string) {
 			w.opaBuild(of[3], w.filesIn(of[0]), &signer{private: filepath.Join(w.dir, of[1]), algorithm: of[2]})
 		},
+		regexp.MustCompile(`^opa build --bundle (\S+) -o (\S+)$`): func(w *world, of []string) { w.opaBuild(of[1], w.filesIn(of[0]), nil) },
 		regexp.MustCompile(`^\(cd (\S+) && opa sign --bundle \. --signing-key \.\./(\S+) --signing-alg (\S+)\)$`): func(w *world, of []string) {
 			signed := w.signed(w.filesIn(of[0]), signer{private: filepath.Join(w.dir, of[1]), algorithm: of[2]})
 			w.write(path.Join(of[0], ".signatures.json"), signed[".signatures.json"])

@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -90,11 +89,6 @@ func textsOf(sources []rulesource.Source) (map[string][]byte, error) {
 		}
 	}
 	return texts, nil
-}
-
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }
 
 func readFolder(files fs.FS, root, prefix string, texts map[string][]byte) error {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -52,6 +53,7 @@ func Lints() []Lint {
 		{"missing-cases", IsError, "No test asks the rule anything."},
 		{"missing-case", IsWarning, "No case passes, none fails, or none is unknown although the rule has an unknown."},
 		{"missing-page", IsWarning, "There is no page ID.md for the rule beside it, or in docs or docs/rules above."},
+		{"stale-page", IsWarning, "The page that rules new or rules docs wrote says something else than the rule and its cases do by now."},
 		{"unused-need", IsWarning, "A need or use is declared, and nothing of it is looked at: it is collected for nothing."},
 		{"silent-without", IsError, "Without a document that it uses, the rule passes over what it fails otherwise, and says no unknown."},
 		{"not-of-absent", IsError, "A call under not on a field that may be absent: then OPA evaluates neither, and the body is silent."},
@@ -82,10 +84,14 @@ func (l *Library) Lint(ctx context.Context) ([]Problem, error) {
 	if err != nil {
 		return nil, err
 	}
+	tables, err := l.Tables()
+	if err != nil {
+		return nil, err
+	}
 	c := &linter{library: l}
 	for _, rule := range l.Chosen() {
 		c.metadata(rule)
-		c.page(rule)
+		c.page(rule, tables[rule.ID])
 		c.text(rule.Filename())
 		c.replacedInput(rule)
 		c.nestedImages(rule)
@@ -168,17 +174,33 @@ func (c *linter) metadata(rule *evaluate.Rule) {
 	}
 }
 
-func (c *linter) page(rule *evaluate.Rule) {
+// pagePlaces are where the page of a rule may stand, from its folder.
+func pagePlaces(id string) []string {
+	return []string{id + ".md", "docs/" + id + ".md", "../docs/" + id + ".md", "../docs/rules/" + id + ".md"}
+}
+
+func (c *linter) page(rule *evaluate.Rule, cases []TableCase) {
 	if rule.Builtin() || reference.IsPacked(rule.Filename()) {
 		return // the pages of default rules are in docs/rules, and those of packed ones where they were packed
 	}
 	folder := filepath.Dir(rule.Filename())
-	for _, page := range []string{rule.ID + ".md", "docs/" + rule.ID + ".md", "../docs/" + rule.ID + ".md", "../docs/rules/" + rule.ID + ".md"} {
-		if isFile(filepath.Join(folder, filepath.FromSlash(page))) {
-			return
+	for _, place := range pagePlaces(rule.ID) {
+		path := filepath.Join(folder, filepath.FromSlash(place))
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
 		}
+		there := filepath.Dir(path)
+		if strings.Contains(string(text), PageMark) && string(text) != RulePage(rule, cases, Sources(rule, c.library, there)) {
+			c.report("stale-page", rule, rule.Module().Package.Location, writePages(folder, there), "%s says something else than the rule and its cases", path)
+		}
+		return
 	}
-	c.report("missing-page", rule, rule.Module().Package.Location, "write it with: ecraudit rules docs --rules "+folder+" -o "+folder, "there is no page %s.md", rule.ID)
+	c.report("missing-page", rule, rule.Module().Package.Location, writePages(folder, folder), "there is no page %s.md", rule.ID)
+}
+
+func writePages(rules, folder string) string {
+	return "write it with: ecraudit rules docs --rules " + rules + " -o " + folder
 }
 
 // text checks a file as such.

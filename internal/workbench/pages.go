@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -129,8 +130,11 @@ func BuiltinSources(rule *evaluate.Rule) SourceLinks {
 	return SourceLinks{Mark: PageMark, Rule: source, Cases: strings.TrimSuffix(source, ".rego") + "_test.rego"}
 }
 
+// relative is a path as a link in a folder has it, however both are named.
 func relative(folder, path string) string {
-	if rel, err := filepath.Rel(folder, path); err == nil {
+	from, err := filepath.Abs(folder)
+	to, err2 := filepath.Abs(path)
+	if rel, err3 := filepath.Rel(from, to); errors.Join(err, err2, err3) == nil {
 		path = rel
 	}
 	return filepath.ToSlash(path)
