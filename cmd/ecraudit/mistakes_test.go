@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -88,6 +89,13 @@ func TestMistakes(t *testing.T) {
 		{name: "unknown severity in the configuration", line: "audit", prepare: withConfig("rules: {encryption: {severity: hihg}}\n"), want: []string{"ecraudit.yaml:1", "hihg", "high"}},
 
 		{name: "rules are missing", line: "audit --rules nowhere", want: []string{"nowhere"}},
+		{name: "the default rules again", line: "rules test policies", prepare: func(w *world) {
+			text, err := os.ReadFile(filepath.Join(root, "policies", "encryption.rego"))
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.write("policies/encryption.rego", string(text))
+		}, want: []string{"policies/encryption.rego is one of the default rules as it is", "leave policies out"}},
 		{name: "rules of a web address", line: "rules --rules https://rules.example/platform.tar.gz", want: []string{"https://rules.example/platform.tar.gz", "nothing is downloaded from web addresses", ".tar.gz", "oci://HOST/REPOSITORY@sha256:"}},
 		{name: "rules of a file address", line: "rules --rules file:///platform.tar.gz", want: []string{"write the path alone, /platform.tar.gz"}},
 		{name: "rules of an unknown address", line: "rules --rules s3://bucket/platform.tar.gz", want: []string{"s3:// is not known", "oci://"}},

@@ -391,11 +391,15 @@ func TestRulesLint(t *testing.T) {
 		{"missing-digest", "r/x.rego:11:1", replaced(good, ", \"digest\": image.digest", ""), cases},
 		{"format", "r/x.rego:13:1", replaced(good, "\timage.size_bytes > 1", "    image.size_bytes > 1"), cases},
 		{"print", "r/x.rego:13:2", replaced(good, "image.size_bytes > 1", "print(image)\n\timage.size_bytes > 1"), cases},
+		{"stale-page", "r/x.rego:9:1", good, cases},
 		{"unused-ignore", "r/x.rego:16:1", good + "\n# ecraudit-lint ignore=print\nf := 1\n", cases},
 	} {
 		t.Run(c.lint, func(t *testing.T) {
 			w := demoWorld(t)
 			w.write("r/x.rego", c.rule)
+			if c.lint == "stale-page" {
+				w.write("r/x.md", "# x\n\n"+workbench.PageMark+"What it was.\n")
+			}
 			if c.cases != "" {
 				w.write("r/x_test.rego", c.cases)
 			}
@@ -456,7 +460,10 @@ func TestTutorialPasses(t *testing.T) {
 	}
 	cases := strings.TrimSuffix(tutorialRule, ".rego") + "_test.rego"
 	w.write(cases, titled(t, "CONTRIBUTING.md", cases).text)
-	for _, line := range []string{"rules test my-rules --min-coverage 100", "rules lint my-rules --strict"} {
+	if r := w.run("rules lint my-rules --strict"); r.code != 2 || !strings.Contains(r.out, "(stale-page)") {
+		t.Errorf("the page of the template is not stale: exit code %d\n%s", r.code, r.out)
+	}
+	for _, line := range []string{"rules test my-rules --min-coverage 100", "rules docs --rules my-rules -o my-rules", "rules lint my-rules --strict"} {
 		if r := w.run(line); r.code != 0 {
 			t.Errorf("%s: exit code %d\n%s%s", line, r.code, r.out, r.err)
 		}

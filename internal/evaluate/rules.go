@@ -166,6 +166,9 @@ func defaultSources() (sources []sourceText, err error) {
 }
 
 func parseRules(sources []sourceText, data dataDocuments) (*Rules, error) {
+	if err := copies(sources); err != nil {
+		return nil, err
+	}
 	rules := &Rules{data: data}
 	sum := sha256.New()
 	visible, err := NeedsByScope()

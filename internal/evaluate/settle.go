@@ -3,6 +3,7 @@ package evaluate
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -55,6 +56,24 @@ func checkContract(version int, reference string) error {
 		return fmt.Errorf("rules: %s: metadata.ecraudit.contract in its manifest must be a version such as %d, not %d", reference, ContractVersion, version)
 	}
 	return nil
+}
+
+// copies is an error for each source that holds files of the default rules as they
+// are: with them, all rules would clash.
+func copies(sources []sourceText) error {
+	ours := map[string]bool{}
+	told := map[string]bool{}
+	var problems []error
+	for _, s := range sources {
+		switch {
+		case s.builtin():
+			ours[s.text] = true
+		case ours[s.text] && !told[s.reference]:
+			told[s.reference] = true
+			problems = append(problems, fmt.Errorf("rules: %s is one of the default rules as it is, which are a part of ecraudit: leave %s out, or keep only rules of your own there", s.filename, s.reference))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // settleIDs sorts the rules by id, and has those that replace a default rule
