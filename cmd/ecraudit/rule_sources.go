@@ -10,6 +10,7 @@ import (
 	"github.com/ecraudit/ecraudit/internal/artifact"
 	"github.com/ecraudit/ecraudit/internal/config"
 	"github.com/ecraudit/ecraudit/internal/evaluate"
+	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/rulesource"
 	"github.com/ecraudit/ecraudit/internal/workbench"
 )
@@ -42,7 +43,7 @@ func newLibrary(keys []string) (*library, error) {
 func (l *library) packs(ctx context.Context) config.Packs {
 	return config.Packs{
 		Trust:    l.opener.Trust,
-		ReadFile: func(reference string) ([]byte, error) { return l.opener.ReadFile(ctx, reference) },
+		ReadFile: func(reference string) ([]byte, finding.Source, error) { return l.opener.ReadFile(ctx, reference) },
 	}
 }
 

@@ -425,3 +425,55 @@ func (w *world) signed(files map[string]string, by signer) map[string]string {
 }
 
 func digestText(content []byte) string { return fmt.Sprintf("sha256:%x", sha256.Sum256(content)) }
+
+// A report says of each file of the configuration what it held, and of one in a bundle
+// which bundle that was and who signed it; people are shown the latter.
+func TestReportsSayWhereSettingsCameFrom(t *testing.T) {
+	w := demoSnapshot(t)
+	platform := w.signer("platform")
+	own := "rule_keys: [platform.pem]\nextends: platform.tar.gz//base.yaml\n"
+	w.write("platform.tar.gz", tarOf(t, w.signed(map[string]string{"base.yaml": "rule_paths: [rules]\n", "rules/own.rego": ownRule("own")}, platform)))
+	w.write("team.yaml", own)
+	packed := w.read("platform.tar.gz")
+
+	d := w.audit("--snapshot org.snapshot --config team.yaml")
+	want := []finding.Source{
+		{Reference: "platform.tar.gz//base.yaml", Kind: finding.FromBundle, Digest: digestText([]byte(packed)), Signature: finding.Verified},
+		{Reference: "team.yaml", Kind: finding.FromFile, Digest: digestText([]byte(own)), Signature: finding.Unsigned},
+	}
+	for i, source := range d.Run.ConfigSources {
+		if i == 0 && !strings.HasPrefix(source.Key, "platform.pem (sha256:") {
+			t.Errorf("%+v", source)
+		}
+		if source.Key = ""; len(d.Run.ConfigSources) != len(want) || source != want[i] {
+			t.Errorf("%+v", source)
+		}
+	}
+	if len(d.Run.ConfigSources) == 0 {
+		t.Error("nothing is recorded")
+	}
+
+	w.works("audit --snapshot org.snapshot --config team.yaml -o report.json -o report.txt -o report.md -o report.html -o report.sarif -o report.xml")
+	w.works("report report.json -o again.txt -o again.ndjson")
+	for _, file := range []string{"report.txt", "again.txt", "report.md", "report.html", "report.xml"} {
+		text := strings.Join(strings.Fields(w.read(file)), " ")
+		for _, want := range []string{"platform.tar.gz//base.yaml", "platform.tar.gz//rules", want[0].Digest, "signature verified by", "bundle"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s has no %q", file, want)
+			}
+		}
+		if shown := strings.Contains(text, want[1].Digest); shown && file != "report.html" {
+			t.Errorf("%s shows a file of the user's own", file)
+		}
+	}
+	for _, file := range []string{"report.sarif", "again.ndjson"} {
+		text := w.read(file)
+		if !strings.Contains(text, `"config_sources":[{"reference":"platform.tar.gz//base.yaml","kind":"bundle","digest":"`+want[0].Digest) || !strings.Contains(text, want[1].Digest) {
+			t.Errorf("%s does not say where settings came from", file)
+		}
+	}
+	w.write("ecraudit.yaml", "")
+	if d := w.audit("--snapshot org.snapshot"); len(d.Run.ConfigSources) != 1 || d.Run.ConfigSources[0].Reference != "ecraudit.yaml" {
+		t.Errorf("%+v", d.Run.ConfigSources)
+	}
+}

@@ -341,7 +341,7 @@ func (a *Audit) anyGap() *snapshot.Gap {
 
 func (a *Audit) describe(o Options, interrupted bool) report.Run {
 	run := report.Run{
-		Schema: report.Schema, Version: o.Version, RulesDigest: a.engine.Digest(), RuleSources: a.engine.RuleSources(), Clock: a.engine.Clock(),
+		Schema: report.Schema, Version: o.Version, RulesDigest: a.engine.Digest(), RuleSources: a.engine.RuleSources(), ConfigSources: a.engine.ConfigSources(), Clock: a.engine.Clock(),
 		OrganizationID: a.organization.ID, OrganizationUnread: a.organization.Unread, Framework: a.engine.Framework(),
 		Complete: !interrupted && a.anyGap() == nil, Interrupted: interrupted,
 		Baseline: a.baseline.describe(), Targets: make([]report.Target, len(a.targets)), Rules: a.engine.Rules(),

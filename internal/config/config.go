@@ -55,6 +55,9 @@ type Config struct {
 	// Files are the paths of all files that were read, in the order in which they
 	// are laid over each other.
 	Files []string
+	// Sources are the same files as they are recorded in reports: each with its
+	// digest, or that of the bundle or artifact that it is in.
+	Sources []finding.Source
 
 	origins  origins   // of what stands at the top of the files
 	ruleUses []ruleUse // where rule ids stand in the files, in their order

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/reference"
 )
 
@@ -61,12 +63,12 @@ func (l *loader) load(path string, text []byte) (*Config, error) {
 		l.met[own] = Place{Path: path}
 		l.open = append(l.open, own)
 	}
-	l.file(path, text)
+	l.file(path, text, fileSource(path, text))
 	return l.c, joinErrors(path, l.errs)
 }
 
 // file reads a file over what it extends.
-func (l *loader) file(path string, text []byte) {
+func (l *loader) file(path string, text []byte, source finding.Source) {
 	root, err := parseText(path, text)
 	if err != nil {
 		l.errs = append(l.errs, asMistake(path, err))
@@ -76,6 +78,9 @@ func (l *loader) file(path string, text []byte) {
 		l.root(path, text, root)
 	}
 	l.c.Files = append(l.c.Files, path)
+	if l.read != nil { // or there is no file
+		l.c.Sources = append(l.c.Sources, source)
+	}
 	l.waiversBeside(path)
 }
 
@@ -156,23 +161,24 @@ func (l *loader) extend(r *reader, e extension) {
 		r.fail(e.at, e.node, "the configuration has more than %d files: extend fewer", maxFiles)
 		return
 	}
-	text, err := l.readExtended(e.path)
+	text, source, err := l.readExtended(e.path)
 	if err != nil {
 		r.unreadable(e, err, "configuration file")
 		return
 	}
 	l.met[own] = r.place(e.node)
 	l.open = append(l.open, own)
-	l.file(e.path, text)
+	l.file(e.path, text, source)
 	l.open = l.open[:len(l.open)-1]
 }
 
-func (l *loader) readExtended(path string) ([]byte, error) {
+func (l *loader) readExtended(path string) ([]byte, finding.Source, error) {
 	switch {
 	case !reference.IsPacked(path):
-		return l.read(path)
+		text, err := l.read(path)
+		return text, fileSource(path, text), err
 	case l.packs.ReadFile == nil:
-		return nil, fmt.Errorf("%s is in a bundle, which cannot be read here: unpack it, and name the file", path)
+		return nil, finding.Source{}, fmt.Errorf("%s is in a bundle, which cannot be read here: unpack it, and name the file", path)
 	}
 	return l.packs.ReadFile(path)
 }
@@ -196,6 +202,11 @@ func (r *reader) unreadable(e extension, err error, what string) {
 		hint = "name each file, as wildcards are not resolved here"
 	}
 	r.fail(e.at, e.node, "there is no %s %s: %s", what, quote(e.path), hint)
+}
+
+// fileSource is what is recorded of a file that is in no bundle or artifact.
+func fileSource(path string, text []byte) finding.Source {
+	return finding.Source{Reference: path, Kind: finding.FromFile, Digest: fmt.Sprintf("sha256:%x", sha256.Sum256(text)), Signature: finding.Unsigned}
 }
 
 // named reads which files a file names below a key.

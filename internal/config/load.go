@@ -17,6 +17,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/ecraudit/ecraudit/internal/finding"
 )
 
 // maxSize is the largest configuration that is read, in bytes.
@@ -70,8 +72,9 @@ func Load(path string) (*Config, error) { return LoadWith(path, Packs{}) }
 type Packs struct {
 	// Trust has the public keys in these files verify what is read from then on.
 	Trust func(keys []string) error
-	// ReadFile reads a file by its reference, such as platform.tar.gz//base.yaml.
-	ReadFile func(reference string) ([]byte, error)
+	// ReadFile reads a file by its reference, such as platform.tar.gz//base.yaml, and
+	// says what is to be recorded of where it was.
+	ReadFile func(reference string) ([]byte, finding.Source, error)
 }
 
 // LoadWith is [Load] where files can extend what is in bundles and artifacts.

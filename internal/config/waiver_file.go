@@ -72,7 +72,7 @@ func (l *loader) waiversBeside(path string) {
 			l.errs = append(l.errs, asMistake(path, err))
 			return
 		}
-		text, err := l.readExtended(beside)
+		text, _, err := l.readExtended(beside)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
@@ -90,7 +90,7 @@ func (l *loader) waiverFile(r *reader, e extension) {
 	if l.read == nil {
 		return
 	}
-	text, err := l.readExtended(e.path)
+	text, _, err := l.readExtended(e.path)
 	if err != nil {
 		r.unreadable(e, err, "file of waivers")
 		return

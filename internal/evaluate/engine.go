@@ -132,6 +132,9 @@ func (e *Engine) Needs() snapshot.Needs { return e.needs }
 // Digest identifies the rules: "sha256:<64 hex>" of their sources.
 func (e *Engine) Digest() string { return e.digest }
 
+// ConfigSources are the files of the configuration, the one that was loaded last.
+func (e *Engine) ConfigSources() []finding.Source { return e.config.Sources }
+
 // RuleSources are where rules come from that are not part of ecraudit.
 func (e *Engine) RuleSources() []finding.RuleSource { return e.sources }
 

@@ -131,8 +131,7 @@ func LoadRulesFrom(from []rulesource.Source) (*Rules, error) {
 
 // recordOf completes what is recorded of a source with the rules that came from it.
 func (r *Rules) recordOf(source rulesource.Source) finding.RuleSource {
-	record := source.Record
-	record.Rules = []string{}
+	record := finding.RuleSource{Source: source.Record, Rules: []string{}}
 	for _, rule := range r.All {
 		if rule.Source == record.Reference {
 			record.Rules = append(record.Rules, rule.ID)

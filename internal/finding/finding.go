@@ -165,25 +165,31 @@ type Rule struct {
 	Replaces bool `json:"replaces,omitempty"`
 }
 
-// RuleSource is a place from which rules came beside the default ones.
-type RuleSource struct {
-	Reference string         `json:"reference"` // as --rules or rule_paths names it
-	Kind      RuleSourceKind `json:"kind"`
-	Digest    string         `json:"digest"` // "sha256:<64 hex>"
-	Signature Signature      `json:"signature"`
-	Key       string         `json:"key,omitempty"` // that verified the signature
-	Rules     []string       `json:"rules"`         // ids of those that came from there
+// Source is a place from which a run took rules or settings, with the digest of what
+// it held then.
+type Source struct {
+	Reference string     `json:"reference"` // as flags and configurations name it
+	Kind      SourceKind `json:"kind"`
+	Digest    string     `json:"digest"` // "sha256:<64 hex>"
+	Signature Signature  `json:"signature"`
+	Key       string     `json:"key,omitempty"` // that verified the signature
 }
 
-// RuleSourceKind is what kind of place it is, and so of what the digest is.
-type RuleSourceKind string
+// RuleSource is a place from which rules came that are not part of ecraudit.
+type RuleSource struct {
+	Source
+	Rules []string `json:"rules"` // ids of those that came from there
+}
 
-// The kinds of rule sources.
+// SourceKind is what kind of place it is, and so of what the digest is.
+type SourceKind string
+
+// The kinds of sources.
 const (
-	FromFolder   RuleSourceKind = "folder"   // digest of the names and contents of its Rego files
-	FromFile     RuleSourceKind = "file"     // digest of its content
-	FromBundle   RuleSourceKind = "bundle"   // digest of the gzipped tar
-	FromArtifact RuleSourceKind = "artifact" // digest of the manifest in the registry
+	FromFolder   SourceKind = "folder"   // digest of the names and contents of its Rego files
+	FromFile     SourceKind = "file"     // digest of its content
+	FromBundle   SourceKind = "bundle"   // digest of the gzipped tar
+	FromArtifact SourceKind = "artifact" // digest of the manifest in the registry
 )
 
 // Signature is what is known of who made a source.

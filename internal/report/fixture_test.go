@@ -206,6 +206,25 @@ func digest(n int) string {
 	return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte{byte(n), byte(n >> 8)}))
 }
 
+// sourced is a run whose rules and settings come from several places, one of which
+// has a rule that stands in the place of a default rule.
+func (s *script) sourced() {
+	pinned := "oci://registry.example/platform/settings:v1@" + digest(2)
+	s.run.RuleSources = []finding.RuleSource{
+		{Source: finding.Source{Reference: "my-rules", Kind: finding.FromFolder, Digest: digest(0), Signature: finding.Unsigned}, Rules: []string{"a", "b"}},
+		{Source: finding.Source{Reference: "platform.tar.gz", Kind: finding.FromBundle, Digest: digest(1), Signature: finding.Verified, Key: "platform.pem (sha256:0123456789ab)"}, Rules: []string{"encryption"}},
+	}
+	s.run.ConfigSources = []finding.Source{
+		{Reference: pinned + "//base.yaml", Kind: finding.FromArtifact, Digest: digest(2), Signature: finding.NotVerified},
+		{Reference: "ecraudit.yaml", Kind: finding.FromFile, Digest: digest(3), Signature: finding.Unsigned},
+	}
+	for i := range s.run.Rules {
+		if rule := &s.run.Rules[i]; rule.ID == "encryption" {
+			rule.Source, rule.Replaces = "platform.tar.gz", true
+		}
+	}
+}
+
 // found appends a finding on a repository written as "account/region/name".
 func (s *script) found(place, rule string, message string) *finding.Finding {
 	parts := strings.SplitN(place, "/", 3)
@@ -324,6 +343,7 @@ func partial() script {
 		},
 		snapshot.Gap{Target: target("222233334444", "us-east-1"), Need: snapshot.NeedRepositories, Code: "Interrupted", Message: "the audit was stopped"},
 	)
+	s.sourced()
 	return s
 }
 
@@ -443,6 +463,11 @@ func hostile() script {
 	s.run.Targets[2].AccountName = wide
 	s.run.Targets = append(s.run.Targets, Target{Account: "666677778888", AccountName: lines, Status: snapshot.StatusSkipped, Reason: link + c1})
 	s.run.Targets = append(s.run.Targets, Target{Account: "666677778889", AccountName: broken, Region: "eu-west-1", Status: snapshot.StatusFailed, Reason: wide + erase})
+	s.run.RuleSources = []finding.RuleSource{
+		{Source: finding.Source{Reference: erase + markup + ".tar.gz", Kind: finding.FromBundle, Digest: digest(1), Signature: finding.Verified, Key: link + bidi}, Rules: []string{lines}},
+		{Source: finding.Source{Reference: "oci://" + bidi + broken + "`*_~<b>", Kind: finding.FromArtifact, Digest: digest(2), Signature: finding.NotVerified}, Rules: []string{}},
+	}
+	s.run.ConfigSources = []finding.Source{{Reference: lines + c1 + zalgo + wide, Kind: finding.FromBundle, Digest: digest(3), Signature: finding.Unsigned}}
 	s.run.Rules[0].Title = erase + markup
 	s.run.Rules[2].Title = wide
 	s.run.Rules[6].Remediation = lines + bidi

@@ -110,6 +110,7 @@ type htmlCoverage struct {
 	TotalGaps        int
 	Interrupted      bool
 	OrganizationGone string
+	Origins          []htmlOrigin
 }
 
 // htmlWaivers is what became of the waivers.
@@ -412,7 +413,7 @@ func (h *htmlHandler) worstRepositories() []htmlRepository {
 }
 
 func (h *htmlHandler) coverageTable(u *unread) htmlCoverage {
-	c := htmlCoverage{Unread: u.any(), TotalGaps: max(h.gaps.total, u.gaps), Interrupted: u.interrupted, OrganizationGone: shown(h.run.OrganizationUnread)}
+	c := htmlCoverage{Unread: u.any(), TotalGaps: max(h.gaps.total, u.gaps), Interrupted: u.interrupted, OrganizationGone: shown(h.run.OrganizationUnread), Origins: htmlOrigins(&h.run)}
 	states := make(map[snapshot.Status]int)
 	for _, target := range h.run.Targets {
 		states[target.Status]++

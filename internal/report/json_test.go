@@ -211,9 +211,9 @@ func everyField() script {
 	s.run.Framework = "cis"
 	s.run.Rules[0].Why, s.run.Rules[0].Optional = "why", true
 	s.run.Rules[0].Source, s.run.Rules[0].Replaces = "platform.tar.gz", true
-	s.run.RuleSources = []finding.RuleSource{{
-		Reference: "platform.tar.gz", Kind: finding.FromBundle, Digest: digest(4), Signature: finding.Verified, Key: "platform.pem", Rules: []string{s.run.Rules[0].ID},
-	}}
+	bundle := finding.Source{Reference: "platform.tar.gz", Kind: finding.FromBundle, Digest: digest(4), Signature: finding.Verified, Key: "platform.pem"}
+	s.run.RuleSources = []finding.RuleSource{{Source: bundle, Rules: []string{s.run.Rules[0].ID}}}
+	s.run.ConfigSources = []finding.Source{bundle}
 	f := s.found("111122223333/eu-west-1/a", s.run.Rules[0].ID, "message")
 	f.Digest, f.Tag, f.Fix, f.Change = digest(1), "tag", json.RawMessage(`{"action":"x"}`), finding.New
 	waived := *f

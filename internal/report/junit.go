@@ -316,6 +316,9 @@ func (h *junit) suite(suite *junitSuite) error {
 	if suite == h.coverage {
 		property("version", h.run.Version)
 		property("rules_digest", h.run.RulesDigest)
+		for _, o := range originsOf(&h.run) {
+			property("source", o.words())
+		}
 		property("organization_id", h.run.OrganizationID)
 		property("organization_unread", h.run.OrganizationUnread)
 		property("framework", h.run.Framework)

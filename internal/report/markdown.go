@@ -112,7 +112,7 @@ func (h *markdownHandler) Gap(g snapshot.Gap) error {
 func (h *markdownHandler) End(s Summary) error {
 	sections := h.ordered()
 	head := h.head(s) + h.rules(sections)
-	tail := h.notRead()
+	tail := h.notRead() + h.origins()
 	h.out.text(head)
 	h.out.text(h.findings(sections, markdownRoom-len(head)-len(tail)))
 	h.out.text(tail)

@@ -201,6 +201,10 @@ func TestMarkdownOfHostileRuns(t *testing.T) {
 		waived.Waiver = &finding.Waiver{Verdict: finding.Unknown, Reason: text, Owner: text, Ticket: text, Until: text}
 		s.findings = append(s.findings, waived)
 		s.run.Query, s.run.Baseline, s.changes = text, &Baseline{Name: text}, &Changes{New: 1, NotSeen: 1}
+		source := finding.Source{Reference: text, Kind: finding.SourceKind(text), Digest: text, Signature: finding.Verified, Key: text}
+		s.run.RuleSources = []finding.RuleSource{{Source: source, Rules: []string{text}}}
+		source.Kind = finding.FromBundle
+		s.run.ConfigSources = []finding.Source{source}
 		s.run.Version, s.run.OrganizationID, s.run.OrganizationUnread, s.run.Framework = text, text, text, text
 		for j := range s.run.Targets {
 			s.run.Targets[j].AccountName = text

@@ -36,9 +36,11 @@ type Run struct {
 	Version     string `json:"version"`      // of ecraudit
 	RulesDigest string `json:"rules_digest"` // sha256 over the active rules
 	// RuleSources are where rules come from that are not part of ecraudit.
-	RuleSources    []finding.RuleSource `json:"rule_sources,omitempty"`
-	Clock          time.Time            `json:"clock"`           // the moment that rules judged by
-	OrganizationID string               `json:"organization_id"` // empty when unknown
+	RuleSources []finding.RuleSource `json:"rule_sources,omitempty"`
+	// ConfigSources are the files of the configuration, the one that was loaded last.
+	ConfigSources  []finding.Source `json:"config_sources,omitempty"`
+	Clock          time.Time        `json:"clock"`           // the moment that rules judged by
+	OrganizationID string           `json:"organization_id"` // empty when unknown
 	// OrganizationUnread is why the organization's id or its accounts are
 	// unknown; verdicts that depend on them are unknown, too.
 	OrganizationUnread string         `json:"organization_unread,omitempty"`

@@ -207,7 +207,12 @@ func (h *sarif) Begin(run Run) error {
 			return err
 		}
 	}
-	if err := h.member("properties", map[string]string{"rules_digest": run.RulesDigest}); err != nil {
+	made := struct {
+		RulesDigest   string               `json:"rules_digest"`
+		RuleSources   []finding.RuleSource `json:"rule_sources,omitempty"`
+		ConfigSources []finding.Source     `json:"config_sources,omitempty"`
+	}{run.RulesDigest, run.RuleSources, run.ConfigSources}
+	if err := h.member("properties", made); err != nil {
 		return err
 	}
 	h.out.text("\n          \"rules\": [")

@@ -101,6 +101,7 @@ func (t *table) End(s Summary) error {
 	}
 	t.notRead()
 	t.waivers(s.Waivers)
+	t.origins()
 	t.out.text("\n")
 	if s.Changes != nil {
 		t.write(span{}, 0, t.sinceBaseline(s.Changes)...)

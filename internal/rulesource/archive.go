@@ -154,7 +154,7 @@ func (a Artifact) files() (files, error) {
 
 // archive is a bundle or artifact, read and verified.
 type archive struct {
-	kind      finding.RuleSourceKind
+	kind      finding.SourceKind
 	digest    string
 	files     files
 	bundle    bundle.Bundle
@@ -241,9 +241,7 @@ func (a *archive) readContract() error {
 // source are the modules below a folder of the archive, or the one named.
 func (a *archive) source(reference, pack, inside string) (Source, error) {
 	source := Source{
-		Record: finding.RuleSource{
-			Reference: reference, Kind: a.kind, Digest: a.digest, Signature: a.signature, Key: a.key,
-		},
+		Record:   a.record(reference),
 		Contract: a.contract,
 	}
 	if inside != "" && !a.files.has(inside) {
@@ -262,6 +260,11 @@ func (a *archive) source(reference, pack, inside string) (Source, error) {
 		}
 	}
 	return source, nil
+}
+
+// record is what is recorded of something in the archive.
+func (a *archive) record(reference string) finding.Source {
+	return finding.Source{Reference: reference, Kind: a.kind, Digest: a.digest, Signature: a.signature, Key: a.key}
 }
 
 func (f files) has(name string) bool {

@@ -26,7 +26,7 @@ import (
 
 // Source is a place with rules, read.
 type Source struct {
-	Record  finding.RuleSource
+	Record  finding.Source
 	Modules []Module
 	// Cases are the tests that stand beside the modules (_test.rego). They are no
 	// part of what is recorded: they change no verdict.
@@ -149,21 +149,22 @@ func remedyFor(name string) string {
 	return reference.Forms
 }
 
-// ReadFile reads a file in a bundle or artifact.
-func (o *Opener) ReadFile(ctx context.Context, name string) ([]byte, error) {
+// ReadFile reads a file in a bundle or artifact, and returns what is to be recorded of
+// where it was.
+func (o *Opener) ReadFile(ctx context.Context, name string) ([]byte, finding.Source, error) {
 	pack, inside := reference.Split(name)
 	if inside == "" {
-		return nil, fmt.Errorf("%s is a bundle: name the file in it, as in %s//base.yaml", name, name)
+		return nil, finding.Source{}, fmt.Errorf("%s is a bundle: name the file in it, as in %s//base.yaml", name, name)
 	}
 	a, err := o.unpack(ctx, pack)
 	if err != nil {
-		return nil, err
+		return nil, finding.Source{}, err
 	}
 	text, ok := a.files[inside]
 	if !ok {
-		return nil, missingFileError(fmt.Sprintf("there is no file %s in %s: %s", inside, pack, a.files.others()))
+		return nil, finding.Source{}, missingFileError(fmt.Sprintf("there is no file %s in %s: %s", inside, pack, a.files.others()))
 	}
-	return text, nil
+	return text, a.record(name), nil
 }
 
 // missingFileError is the error of a file that a pack does not have.
@@ -226,7 +227,7 @@ func readBundle(name string) (files, string, error) {
 }
 
 func readFolder(folder string) (Source, error) {
-	source := Source{Record: finding.RuleSource{Reference: folder, Kind: finding.FromFolder, Signature: finding.Unsigned}}
+	source := Source{Record: finding.Source{Reference: folder, Kind: finding.FromFolder, Signature: finding.Unsigned}}
 	sum := sha256.New()
 	tree := os.DirFS(folder)
 	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -251,7 +252,7 @@ func readFolder(folder string) (Source, error) {
 }
 
 func readFile(name string) (Source, error) {
-	source := Source{Record: finding.RuleSource{Reference: name, Kind: finding.FromFile, Signature: finding.Unsigned}}
+	source := Source{Record: finding.Source{Reference: name, Kind: finding.FromFile, Signature: finding.Unsigned}}
 	if !isRules(name) {
 		return source, nil
 	}
