@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -111,10 +112,17 @@ func compileError(err error) error {
 		if p.Location != nil {
 			where = fmt.Sprintf("%s:%d", p.Location.File, p.Location.Row)
 		}
-		lines[i] = fmt.Errorf("%s: %s", where, p.Message)
+		message := p.Message
+		if wrong, ok := strings.CutPrefix(message, "yaml: "); ok {
+			message = "METADATA is no valid YAML: " + lineOfBlock.ReplaceAllString(wrong, "")
+		}
+		lines[i] = fmt.Errorf("%s: %s", where, message)
 	}
 	return errors.Join(lines...)
 }
+
+// lineOfBlock is where YAML places a mistake; the line of the file is known.
+var lineOfBlock = regexp.MustCompile(`^line [0-9]+: `)
 
 // inputSchema is the schema of the input with only those fields that are
 // there for a rule of this scope with these needs.

@@ -236,7 +236,13 @@ func misplaced(module *ast.Module, filename string) error {
 	if !meant {
 		return nil
 	}
-	return fmt.Errorf("%s:%d: a rule must be in package %s.<its id with underscores>, not %s", filename, module.Package.Location.Row, rulePackage, packageName(module))
+	name := "<its id with underscores>"
+	if annotations != nil {
+		if id, ok := annotations.Custom["id"].(string); ok && IsID(id) {
+			name = strings.ReplaceAll(id, "-", "_")
+		}
+	}
+	return fmt.Errorf("%s:%d: a rule must be in package %s.%s, not %s", filename, module.Package.Location.Row, rulePackage, name, packageName(module))
 }
 
 // trespassing is an error for a library that stands where the default rules and
@@ -287,6 +293,11 @@ func newRule(name string, module *ast.Module, s sourceText, visible map[finding.
 		return nil, err
 	}
 	m := metadata{where: fmt.Sprintf("%s:%d: METADATA", s.filename, annotations.Location.Row), custom: annotations.Custom, visible: visible}
+	m.keys(s.text, annotations.Location.Row)
+	if annotations.Custom == nil {
+		m.require(false, "custom is missing: write # custom: with id, severity and scope below it, indented by two spaces")
+		return nil, errors.Join(m.problems...)
+	}
 	rule.Title, rule.Description = annotations.Title, strings.Join(strings.Fields(annotations.Description), " ")
 	for _, link := range annotations.RelatedResources {
 		rule.Links = append(rule.Links, link.Ref.String())
@@ -336,6 +347,27 @@ func (m *metadata) require(holds bool, problem string) {
 	}
 }
 
+// annotationKeys are what OPA knows in METADATA beside custom. It passes over any
+// other, and so over one that is misspelt.
+var annotationKeys = []string{"title", "description", "scope", "entrypoint", "related_resources", "authors", "organizations", "schemas", "compile", "custom"}
+
+var annotationKey = regexp.MustCompile(`^#\s?([A-Za-z_-]+)\s*:(\s|$)`)
+
+// keys looks at the keys of the block that begins on a line of the file.
+func (m *metadata) keys(text string, row int) {
+	for i, line := range strings.Split(text, "\n") {
+		switch {
+		case i+1 < row:
+			continue
+		case !strings.HasPrefix(line, "#"):
+			return
+		}
+		if key := annotationKey.FindStringSubmatch(line); key != nil {
+			m.require(slices.Contains(annotationKeys, key[1]), fmt.Sprintf("%s is not known%s", key[1], didYouMean(key[1], annotationKeys)))
+		}
+	}
+}
+
 var metadataKeys = []string{"id", "severity", "scope", "needs", "uses", "images", "why", "remediation", "enabled", "frameworks", "replaces", "contract"}
 
 func (m *metadata) fill(rule *Rule) {
@@ -357,7 +389,7 @@ func (m *metadata) fill(rule *Rule) {
 		scopes = append(scopes, string(scope))
 	}
 	if scope := m.text("scope", true); scope != "" {
-		m.require(slices.Contains(scopes, scope), fmt.Sprintf("custom.scope %q is not known: use one of %s", scope, strings.Join(scopes, ", ")))
+		m.require(slices.Contains(scopes, scope), fmt.Sprintf("custom.scope %q is not known: use one of %s%s", scope, strings.Join(scopes, ", "), didYouMean(scope, scopes)))
 		rule.Scope = finding.Scope(scope)
 	}
 	rule.Images = m.selection(rule.Scope)
@@ -444,7 +476,7 @@ func (m *metadata) list(key string, value any) (list []string) {
 		return nil
 	}
 	items, ok := value.([]any)
-	m.require(ok, fmt.Sprintf("custom.%s must be a list", key))
+	m.require(ok, fmt.Sprintf("custom.%s must be a list, as in [one, another], not %v", key, value))
 	for _, item := range items {
 		list = append(list, fmt.Sprint(item))
 	}

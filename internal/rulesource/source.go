@@ -123,6 +123,9 @@ func (o *Opener) open(ctx context.Context, name string) (Source, error) {
 	if err := reference.CheckForm(name); err != nil {
 		return Source{}, err
 	}
+	if isCases(name) {
+		return Source{}, fmt.Errorf("%s holds the cases of a rule: name the rule, %s, or their folder", name, strings.TrimSuffix(name, casesEnding)+rulesEnding)
+	}
 	if reference.IsPacked(name) {
 		pack, inside := reference.Split(name)
 		a, err := o.unpack(ctx, pack)

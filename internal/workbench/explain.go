@@ -517,10 +517,13 @@ func (t *trail) missing(ctx context.Context, f *failure, term *ast.Term) string 
 			return t.text(f, ast.NewTerm(ref[:n])) + " is not there"
 		}
 	}
-	if ref[0].Equal(ast.DefaultRootDocument) {
-		return t.text(f, term) + " does not hold"
+	switch {
+	case !ref[0].Equal(ast.DefaultRootDocument):
+		return ""
+	case len(t.compiler.GetRules(ref.GroundPrefix())) == 0:
+		return "there is no " + ref.GroundPrefix().String()
 	}
-	return ""
+	return t.text(f, term) + " does not hold"
 }
 
 func lastVar(ref ast.Ref) ast.Var {
