@@ -20,6 +20,7 @@ import (
 
 type rulesRunFlags struct {
 	ruleFlags
+	conductFlags
 	snapshot, repository, account, region string
 	explain, input                        bool
 	format                                string
@@ -47,6 +48,7 @@ that is said. What it finds does not change the exit code.`,
 	}
 	flags := command.Flags()
 	f.addFiles(flags)
+	f.conductFlags.add(flags)
 	flags.StringVar(&f.snapshot, "snapshot", "", "the snapshot `FILE` to look at")
 	flags.StringVar(&f.repository, "repository", "", "only repositories whose names match (`GLOB`)")
 	flags.StringVar(&f.account, "account", "", "only in the account of this `ID`")
@@ -84,7 +86,7 @@ func (f *rulesRunFlags) run(ctx context.Context, id string, s streams) error {
 	if !c.MayRun(id, !rules.Rule(id).Optional) {
 		rules = rules.On(id)
 	}
-	engine, err := saved.engine(c, rules, conductFlags{})
+	engine, err := saved.engine(c, rules, f.conductFlags)
 	if err != nil {
 		return err
 	}
@@ -110,7 +112,7 @@ func offAt(c *config.Config, id string) string {
 
 // check returns the test for repositories.
 func (f *rulesRunFlags) check() (func(string) bool, error) {
-	if err := oneOf("--format", f.format, []string{"table", "json"}); err != nil {
+	if err := errors.Join(oneOf("--format", f.format, []string{"table", "json"}), f.conductFlags.check()); err != nil {
 		return nil, err
 	}
 	switch {
@@ -252,16 +254,22 @@ type ruleRun struct {
 
 func (f *rulesRunFlags) runsOf(ctx context.Context, engine *evaluate.Engine, rule *evaluate.Rule, sights []evaluate.Sight) ([]ruleRun, error) {
 	runs := make([]ruleRun, len(sights))
+	var tooSlow *workbench.TooSlowError
 	for i, sight := range sights {
 		run := ruleRun{Account: sight.Target.Account, Region: sight.Target.Region, Repository: sight.Repository, Images: sight.Images, Findings: sight.Findings}
 		run.Verdict, run.Why = verdictOf(rule, sight)
 		if run.Findings == nil {
 			run.Findings = []finding.Finding{}
 		}
-		if f.explain && sight.Input != nil {
+		switch {
+		case !f.explain || sight.Input == nil:
+		case tooSlow != nil: // each would take as long
+			run.Why = fmt.Sprintf("not explained: one before %s", tooSlow)
+		default:
 			trace, err := workbench.Explain(ctx, engine, rule, sight.Input)
 			if err != nil {
 				run.Why = strings.Join(strings.Fields(err.Error()), " ") // the finding has the same
+				tooSlow, _ = errors.AsType[*workbench.TooSlowError](err)
 			}
 			run.Trace = trace
 		}

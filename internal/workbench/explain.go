@@ -45,7 +45,7 @@ func (s Step) Reached() bool { return s.Held+s.Failed > 0 }
 // became of each expression of deny and unknown and of what they refer to in
 // the rule's own file, in the order of the file.
 func Explain(ctx context.Context, engine *evaluate.Engine, rule *evaluate.Rule, input ast.Value) ([]Clause, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, engine.TimeLimit(), fmt.Errorf("it took longer than %s", engine.TimeLimit()))
+	ctx, cancel := context.WithTimeoutCause(ctx, engine.TimeLimit(), &TooSlowError{engine.TimeLimit()})
 	defer cancel()
 	t := newTrail(engine.Compiler(), engine.Data(), rule.Module())
 	query := "data." + rule.Package() + ".deny"

@@ -35,10 +35,10 @@ func (l *Library) newJudge(limit time.Duration) (*judge, error) {
 	return &judge{compiler, l.Rules.Data(), limit, map[string]rego.PreparedEvalQuery{}}, nil
 }
 
-// tooSlowError is the error of what takes longer than a limit.
-type tooSlowError time.Duration
+// TooSlowError is the error of what takes longer than a limit.
+type TooSlowError struct{ Limit time.Duration }
 
-func (e tooSlowError) Error() string { return fmt.Sprintf("it took longer than %s", time.Duration(e)) }
+func (e *TooSlowError) Error() string { return fmt.Sprintf("took longer than %s", e.Limit) }
 
 // said is what a rule says of one input.
 type said struct{ deny, unknown []any }
@@ -60,7 +60,7 @@ func (j *judge) ask(ctx context.Context, rule *evaluate.Rule, input ast.Value) (
 		}
 		j.queries[rule.ID] = query
 	}
-	limited, cancel := context.WithTimeoutCause(ctx, j.limit, tooSlowError(j.limit))
+	limited, cancel := context.WithTimeoutCause(ctx, j.limit, &TooSlowError{j.limit})
 	defer cancel()
 	results, err := query.Eval(limited, rego.EvalParsedInput(input))
 	if err != nil {
@@ -157,9 +157,9 @@ func (j *judge) pageCases(ctx context.Context, rule *evaluate.Rule, inputs []ast
 // isOfRule reports whether an error is what a rule did: it took too long, or a
 // function of OPA's refused what it was given.
 func isOfRule(err error) bool {
-	var slow tooSlowError
-	var refused *topdown.Error
-	return errors.As(err, &slow) || errors.As(err, &refused)
+	_, slow := errors.AsType[*TooSlowError](err)
+	_, refused := errors.AsType[*topdown.Error](err)
+	return slow || refused
 }
 
 // pagesDiffer says how what is said of images one by one differs from what is
