@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 
 func newRulesBench(s streams) *cobra.Command {
 	var f ruleFlags
+	var conduct conductFlags
 	var snapshotPath, format string
 	command := &cobra.Command{
 		Use:   "bench",
@@ -28,34 +30,35 @@ Each rule is evaluated alone by OPA, several times, and the shortest time counts
   ecraudit rules bench --snapshot org.snapshot --rules my-rules --format json`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if err := oneOf("--format", format, []string{"table", "json"}); err != nil {
+			if err := errors.Join(oneOf("--format", format, []string{"table", "json"}), conduct.check()); err != nil {
 				return err
 			}
 			c, rules, err := f.load(command.Context(), s)
 			if err != nil {
 				return err
 			}
-			costs, err := measure(command.Context(), c, rules, snapshotPath)
+			costs, err := measure(command.Context(), c, rules, snapshotPath, conduct)
 			if err != nil {
 				return err
 			}
 			if format == "json" {
 				return writeJSON(s.out, costs)
 			}
-			return showCosts(newSheet(s), costs).writeTo(s.out)
+			return showCosts(newSheet(s), costs, conduct.ruleTimeout).writeTo(s.out)
 		},
 	}
 	flags := command.Flags()
 	f.addFiles(flags)
+	conduct.add(flags)
 	flags.StringVar(&snapshotPath, "snapshot", "", "judge this snapshot `FILE` instead of the built-in organization")
 	flags.StringVar(&format, "format", "table", "`FORMAT`: table or json")
 	complete(command, "format", []string{"table", "json"})
 	return command
 }
 
-func measure(ctx context.Context, c *config.Config, rules *evaluate.Rules, snapshotPath string) (workbench.Costs, error) {
+func measure(ctx context.Context, c *config.Config, rules *evaluate.Rules, snapshotPath string, conduct conductFlags) (workbench.Costs, error) {
 	if snapshotPath == "" {
-		engine, err := evaluate.New(rules, c, evaluate.Options{Clock: workbench.SyntheticClock})
+		engine, err := evaluate.New(rules, c, conduct.judgingAt(workbench.SyntheticClock))
 		if err != nil {
 			return workbench.Costs{}, err
 		}
@@ -68,7 +71,7 @@ func measure(ctx context.Context, c *config.Config, rules *evaluate.Rules, snaps
 		return workbench.Costs{}, err
 	}
 	defer saved.Close()
-	engine, err := saved.engine(c, rules, conductFlags{})
+	engine, err := saved.engine(c, rules, conduct)
 	if err != nil {
 		return workbench.Costs{}, err
 	}
@@ -85,7 +88,7 @@ func costsOf(ctx context.Context, engine *evaluate.Engine, meter *evaluate.Meter
 	return workbench.Bench(measured, engine.Rules()), nil
 }
 
-func showCosts(p *sheet, c workbench.Costs) *sheet {
+func showCosts(p *sheet, c workbench.Costs, limit time.Duration) *sheet {
 	width := len("RULE")
 	for _, rule := range c.Rules {
 		width = max(width, len(rule.Rule))
@@ -93,6 +96,12 @@ func showCosts(p *sheet, c workbench.Costs) *sheet {
 	p.show(fmt.Sprintf("%-*s  %6s  %9s  %s", width, "RULE", "SHARE", "µs", "FOR EACH"))
 	for _, rule := range c.Rules {
 		p.show(fmt.Sprintf("%-*s  %5.1f%%  %9.2f  %s", width, rule.Rule, rule.Share, rule.Each, rule.Scope))
+	}
+	for _, rule := range c.Rules {
+		if rule.TooSlow > 0 {
+			p.gap()
+			p.say("", "", "%s took longer than %s %s: --rule-timeout. After three times a rule is measured no further, and an audit does not run it any more.", rule.Rule, limit, plural(rule.TooSlow, "time", "times"))
+		}
 	}
 	p.gap()
 	p.say("", "", "%s, %s, %s.", plural(c.Registries, "registry", "registries"), plural(c.Repositories, "repository", "repositories"), plural(c.Images, "image", "images"))

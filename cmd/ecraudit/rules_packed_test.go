@@ -149,6 +149,16 @@ func TestRulesRunOfEndlessRules(t *testing.T) {
 	}
 }
 
+// Nor where it is measured.
+func TestRulesBenchOfEndlessRules(t *testing.T) {
+	w := demoSnapshot(t)
+	w.write("r/x.rego", goodRule("x", "[]", "some i in numbers.range(1, 100000)\n\tsome j in numbers.range(1, 100000)\n\ti * j == -1"))
+	r := w.works("rules bench --rules r --snapshot org.snapshot --rule-timeout 100ms")
+	if words := strings.Join(strings.Fields(r.out), " "); !strings.Contains(words, "x took longer than 100ms 3 times: --rule-timeout.") {
+		t.Error(r.out)
+	}
+}
+
 // What is wrong with one case is not said of another.
 func TestRulesTestSaysWhoseMistakeItIs(t *testing.T) {
 	w := demoWorld(t)

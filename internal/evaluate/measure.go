@@ -17,6 +17,7 @@ import (
 type Measurement struct {
 	Registries, Repositories, Images int
 	Rules                            map[string]time.Duration // by id: OPA's evaluation, the shortest of some
+	TooSlow                          map[string]int           // by id: how often it took longer than the time limit
 	Building                         time.Duration            // of the inputs
 	Judging                          time.Duration            // as in an audit, with all rules, inputs included
 }
@@ -33,7 +34,7 @@ type Meter struct {
 
 // NewMeter measures the rules of an engine that has begun.
 func NewMeter(e *Engine) *Meter {
-	return &Meter{engine: e, result: Measurement{Rules: map[string]time.Duration{}}}
+	return &Meter{engine: e, result: Measurement{Rules: map[string]time.Duration{}, TooSlow: map[string]int{}}}
 }
 
 // Registry measures the rules on a registry.
@@ -123,20 +124,25 @@ func (m *Meter) sum() (all time.Duration) {
 }
 
 // rules times each rule alone. One that fails or takes too long counts with the
-// time until then: what it costs is what is asked.
+// time until then: what it costs is what is asked. One that takes too long several
+// times is measured no further, as an audit would not run it any more.
 func (m *Meter) rules(ctx context.Context, j *judgement, rules []*Rule, input object) error {
 	value := ast.NewObject(input...)
 	for _, rule := range rules {
-		if !j.settings.Enabled(rule.ID, !rule.Optional) || j.missing(rule) != nil {
+		if !j.settings.Enabled(rule.ID, !rule.Optional) || j.missing(rule) != nil || m.result.TooSlow[rule.ID] >= timeoutsInARow {
 			continue
 		}
 		query, err := m.engine.prepare(ctx, []*Rule{rule})
 		if err != nil {
 			return fmt.Errorf("measuring %s: %w", rule.ID, compileError(err))
 		}
-		m.result.Rules[rule.ID] += m.shortest(ctx, func(limited context.Context) {
+		took, expired := m.shortest(ctx, func(limited context.Context) {
 			_, _ = query.Eval(limited, rego.EvalParsedInput(value))
 		})
+		m.result.Rules[rule.ID] += took
+		if expired {
+			m.result.TooSlow[rule.ID]++
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -144,12 +150,12 @@ func (m *Meter) rules(ctx context.Context, j *judgement, rules []*Rule, input ob
 	return nil
 }
 
-func (m *Meter) shortest(ctx context.Context, evaluate func(context.Context)) time.Duration {
-	var least time.Duration
+// shortest also reports whether the time limit ended an evaluation.
+func (m *Meter) shortest(ctx context.Context, evaluate func(context.Context)) (least time.Duration, expired bool) {
 	for i := range rounds {
 		limited, cancel := context.WithTimeout(ctx, m.engine.options.TimeLimit)
 		took, _ := timed(func() error { evaluate(limited); return nil })
-		expired := limited.Err() != nil
+		expired = limited.Err() != nil
 		cancel()
 		if i == 0 || took < least {
 			least = took
@@ -158,7 +164,7 @@ func (m *Meter) shortest(ctx context.Context, evaluate func(context.Context)) ti
 			break
 		}
 	}
-	return least
+	return least, expired
 }
 
 // better is the shorter of two times: the first compiles what is kept after.

@@ -32,6 +32,9 @@ type RuleCosts struct {
 	Micros float64       `json:"micros"` // in all
 	Each   float64       `json:"each"`   // for each of what the scope judges: an image, a repository, …
 	Share  float64       `json:"share"`  // of all rules, in percent
+	// TooSlow is how often it took longer than the time limit. After three times it
+	// is measured no further.
+	TooSlow int `json:"too_slow,omitempty"`
 }
 
 // Of counts what rules of a scope judge.
@@ -61,7 +64,7 @@ func Bench(m evaluate.Measurement, rules []finding.Rule) Costs {
 		if !measured {
 			continue
 		}
-		cost := RuleCosts{Rule: rule.ID, Scope: rule.Scope, Micros: micros(took)}
+		cost := RuleCosts{Rule: rule.ID, Scope: rule.Scope, Micros: micros(took), TooSlow: m.TooSlow[rule.ID]}
 		cost.Each = cost.Micros / float64(max(c.of(rule.Scope), 1))
 		if c.OPAMicros > 0 {
 			cost.Share = 100 * cost.Micros / c.OPAMicros
