@@ -232,13 +232,13 @@ func TestDoctorTellsDenials(t *testing.T) {
 	const role = "arn:aws:iam::" + awssim.DemoPlatform + ":role/ecraudit-reader"
 	for name, test := range map[string]struct {
 		policy, boundary, control string
-		reason, next              string
+		reason, message, next     string
 	}{
-		"the role's own policy": {deny, "", "", "an explicit deny in an identity-based policy", "a statement in the policies of " + role + " denies ecr:GetRegistryPolicy"},
-		"the boundary":          {"", deny, "", "an explicit deny in a permissions boundary", "a statement in the permissions boundary of " + role + " denies ecr:GetRegistryPolicy"},
-		"a control":             {"", "", deny, "an explicit deny in a service control policy", "a statement in the service control policies of account " + awssim.DemoPlatform},
-		"a boundary without it": {"", other, "", "no permissions boundary allows it", "let the permissions boundary of " + role + " allow ecr:GetRegistryPolicy, too"},
-		"a control without it":  {"", "", other, "no service control policy allows it", "let the service control policies of account " + awssim.DemoPlatform},
+		"the role's own policy": {deny, "", "", "an explicit deny in an identity-based policy", "with an explicit deny in an identity-based policy", "a statement in the policies of " + role + " denies ecr:GetRegistryPolicy"},
+		"the boundary":          {"", deny, "", "an explicit deny in a permissions boundary", "with an explicit deny in a permissions boundary", "a statement in the permissions boundary of " + role + " denies ecr:GetRegistryPolicy"},
+		"a control":             {"", "", deny, "an explicit deny in a service control policy", "with an explicit deny in a service control policy", "a statement in the service control policies of account " + awssim.DemoPlatform},
+		"a boundary without it": {"", other, "", "no permissions boundary allows it", "because no permissions boundary allows the ecr:GetRegistryPolicy action", "let the permissions boundary of " + role + " allow ecr:GetRegistryPolicy, too"},
+		"a control without it":  {"", "", other, "no service control policy allows it", "because no service control policy allows the ecr:GetRegistryPolicy action", "let the service control policies of account " + awssim.DemoPlatform},
 	} {
 		t.Run(name, func(t *testing.T) {
 			role := reader
@@ -257,6 +257,15 @@ func TestDoctorTellsDenials(t *testing.T) {
 			}
 			if c := failed[0]; !strings.Contains(c.Detail, "("+test.reason+")") || !strings.Contains(c.Next, test.next) || suggested.MatchString(c.Next) || strings.Contains(c.Next, `"Allow"`) {
 				t.Errorf("%s → %s", c.Detail, c.Next)
+			}
+			run := "audit --role-name ecraudit-reader --regions eu-west-1 --accounts " + awssim.DemoPlatform + asHub
+			for _, g := range e.decode(e.run(run + "--format json")).Gaps {
+				if g.Permission != "" {
+					t.Errorf("a permission that would not help: %+v", g)
+				}
+			}
+			if r := e.run(run); !strings.Contains(flat(r.out), test.message) || strings.Contains(r.out, "the role needs") {
+				t.Errorf("the report does not say %q", test.message)
 			}
 		})
 	}

@@ -91,8 +91,8 @@ func (f *verifyFlags) verify(ctx context.Context, s streams, c *lifecycleCase, a
 	switch {
 	case errors.Is(err, remediate.ErrPreviewTimeout):
 		return fmt.Errorf("previewing the policy of %s: it was not ready after %s: give it longer with --timeout", c.name, f.timeout)
-	case awsapi.Permission("", err) != "":
-		return fmt.Errorf("previewing the policy of %s: access denied; the role needs %s, which changes nothing in AWS", c.name, awsapi.Permission("", err))
+	case awsapi.Missing("", err) != "":
+		return fmt.Errorf("previewing the policy of %s: access denied; the role needs %s, which changes nothing in AWS", c.name, awsapi.Missing("", err))
 	case awsapi.ForeignStatus(err) != 0:
 		return fmt.Errorf("previewing the policy of %s: %s", c.name, awsapi.Plain(err))
 	case err != nil:

@@ -7,7 +7,7 @@
 // leaves it to the caller what to do next: writes must look before they are
 // repeated, because an answer that was lost does not mean that nothing happened.
 //
-// [Classify], [Code], [Permission] and [Reason] say what to do about an error,
+// [Classify], [Code], [Permission], [Missing] and [Reason] say what to do about an error,
 // and what to tell people.
 package awsapi
 

@@ -168,8 +168,8 @@ func IsUnrecognized(code string) bool {
 
 var deniedAction = regexp.MustCompile(`not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)`)
 
-// Permission is the IAM action that the caller lacks, when that is what the
-// error of an operation says; otherwise it is empty.
+// Permission is the IAM action that was denied, when that is what the error of an
+// operation says; otherwise it is empty.
 func Permission(operation string, err error) string {
 	if !IsDenied(Code(err)) {
 		return ""
@@ -178,6 +178,16 @@ func Permission(operation string, err error) string {
 		return named[1]
 	}
 	return operation
+}
+
+// Missing is Permission where to be given it may be all that the caller lacks:
+// where a policy denies it, or another one would have to allow it too, it would
+// not help, and the reason says what does.
+func Missing(operation string, err error) string {
+	if permission := Permission(operation, err); permission != "" && DenialIn(Reason(err)).Grantable() {
+		return permission
+	}
+	return ""
 }
 
 // Reason is what a person should read of an error, without the layers that

@@ -13,7 +13,7 @@ import (
 func gap(target snapshot.Target, repository string, need snapshot.Need, o operation, err error) snapshot.Gap {
 	return snapshot.Gap{
 		Target: target, Repository: repository, Need: need, Operation: string(o),
-		Code: awsapi.Code(err), Message: awsapi.Reason(err), Permission: awsapi.Permission(string(o), err),
+		Code: awsapi.Code(err), Message: awsapi.Reason(err), Permission: awsapi.Missing(string(o), err),
 	}
 }
 

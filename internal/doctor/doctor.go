@@ -245,8 +245,8 @@ func (e *examination) directory(session *awsapi.Session, o snapshot.Organization
 	denied, unread := refusals{}, ""
 	for _, a := range o.Accounts {
 		for _, g := range a.Gaps {
-			if g.Permission != "" {
-				denied[g.Permission] = awsapi.DenialIn(g.Message)
+			if awsapi.IsDenied(g.Code) {
+				denied[cmp.Or(g.Permission, g.Operation)] = awsapi.DenialIn(g.Message)
 			} else {
 				unread = g.Operation + ": " + g.Code + ": " + g.Message
 			}

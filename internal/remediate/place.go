@@ -47,7 +47,7 @@ func onceFor[T any](ctx context.Context, at *place, operation string, call func(
 
 // explained adds to a denied call which permission is missing.
 func explained(operation string, err error) error {
-	if permission := awsapi.Permission(operation, err); permission != "" {
+	if permission := awsapi.Missing(operation, err); permission != "" {
 		return fmt.Errorf("access denied; the role needs %s: %w", permission, err)
 	}
 	return err

@@ -111,7 +111,7 @@ func reasonOf(err error) string {
 	if awsapi.APICode(err) == "" && !errors.Is(err, context.DeadlineExceeded) {
 		return awsapi.Plain(err)
 	}
-	if permission := awsapi.Permission("", err); permission != "" {
+	if permission := awsapi.Missing("", err); permission != "" {
 		return awsapi.Reason(err) + "; the role needs " + permission
 	}
 	return awsapi.Reason(err)
