@@ -44,7 +44,7 @@ func (f *writeFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.yes, "yes", false, "do not ask; needed where there is no terminal to ask at")
 	f.addJournal(flags)
 	flags.DurationVar(&f.wait, "wait", 0, "how long (`DURATION`) to wait for another run that uses the journal")
-	flags.StringVar(&f.fixRole, "fix-role-name", "", "`NAME` of the role to assume for changes in every account but the caller's own (default: that of --role-name)")
+	flags.StringVar(&f.fixRole, "fix-role-name", "", "`NAME` of the role to assume for changes in every account but the caller's own, or the hub role's if there is one (default: that of --role-name)")
 	flags.IntVar(&f.maxErrors, "max-errors", 10, "start no more changes after this `NUMBER` of them failed; 0 is no limit")
 	flags.BoolVar(&f.forcePolicy, "force-policy", false, "put policies that lock the caller out of changing them again")
 }

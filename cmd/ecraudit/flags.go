@@ -116,7 +116,7 @@ func (f *targetFlags) addSelection(flags *pflag.FlagSet) {
 
 func (f *targetFlags) addCredentials(flags *pflag.FlagSet) {
 	o := &f.options
-	flags.StringVar(&o.Roles.Name, "role-name", "", "`NAME` of the role to assume in every account but the caller's own")
+	flags.StringVar(&o.Roles.Name, "role-name", "", "`NAME` of the role to assume in every account but the caller's own, or the hub role's if there is one")
 	flags.StringVar(&o.Roles.ExternalID, "external-id", "", "external `ID` that the role demands")
 	flags.StringVar(&o.Roles.SessionName, "session-name", "", "`NAME` of the role sessions (default: ecraudit)")
 	flags.StringVar(&o.Roles.HubARN, "hub-role-arn", "", "`ARN` of a role to assume first; the other roles are assumed from it")

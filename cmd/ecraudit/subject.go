@@ -54,7 +54,7 @@ func (f *subjectFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.region, "region", "", "`NAME` of the repository's region (default: the ambient one, or the only one that has it in the snapshot)")
 	flags.StringVar(&f.snapshot, "snapshot", "", "read the repository from this snapshot `FILE` instead of asking AWS")
 	o := &f.options
-	flags.StringVar(&o.Roles.Name, "role-name", "", "`NAME` of the role to assume where the account is not the caller's own")
+	flags.StringVar(&o.Roles.Name, "role-name", "", "`NAME` of the role to assume where the account is not the caller's own, or the hub role's if there is one")
 	flags.StringVar(&o.Roles.ExternalID, "external-id", "", "external `ID` that the role demands")
 	flags.StringVar(&o.Roles.HubARN, "hub-role-arn", "", "`ARN` of a role to assume first")
 	flags.StringVar(&o.Profile, "profile", "", "`NAME` of the profile in the shared AWS configuration")
