@@ -65,7 +65,7 @@ func TestRulesListFitsTheTerminal(t *testing.T) {
 	var listed []listedRule
 	w.decodeJSON("rules --rules my-rules --format json", &listed)
 	for _, columns := range []int{200, 80, 50} {
-		p := &sheet{width: columns}
+		p := &sheet{rows: columns}
 		showRules(p, listed)
 		shown := p.text.String()
 		for line := range strings.Lines(shown) {

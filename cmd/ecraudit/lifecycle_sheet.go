@@ -6,6 +6,8 @@ import (
 	"io"
 	"strings"
 
+	"github.com/mattn/go-runewidth"
+
 	"github.com/ecraudit/ecraudit/internal/lifecycle"
 	"github.com/ecraudit/ecraudit/internal/report"
 )
@@ -13,20 +15,24 @@ import (
 // sheet is text for people, with nothing in it that a terminal would obey.
 type sheet struct {
 	text  strings.Builder
-	width int
+	width int // of paragraphs
+	rows  int // of the lines of a table, which programs read one by one in a pipe
 }
 
 func newSheet(s streams) *sheet {
-	return &sheet{width: cmp.Or(tableOptions(s.out).Width, defaultWidth)}
+	p := &sheet{width: cmp.Or(tableOptions(s.out).Width, defaultWidth), rows: unfolded}
+	if _, terminal := terminalWidth(s.out); terminal {
+		p.rows = p.width
+	}
+	return p
 }
 
-// newList is a sheet whose lines are folded for a terminal only: in a pipe, a
-// program reads them one by one.
-func newList(s streams) *sheet {
-	if _, terminal := terminalWidth(s.out); terminal {
-		return newSheet(s)
+// row adds a line of a table, of which the last cell is folded where it must be.
+func (p *sheet) row(lead, last string) {
+	hang := strings.Repeat(" ", runewidth.StringWidth(report.Printable(lead)))
+	for _, line := range folded(report.Printable(lead+last), p.rows, hang) {
+		p.text.WriteString(line + "\n")
 	}
-	return &sheet{width: unfolded}
 }
 
 // say adds a paragraph whose lines all begin with the indent, after a mark on

@@ -35,7 +35,7 @@ a workbench for those who write rules.`,
 			if format == "json" {
 				return writeJSON(s.out, listed)
 			}
-			p := newList(s)
+			p := newSheet(s)
 			showRules(p, listed)
 			showSources(p, rules)
 			return p.writeTo(s.out)
@@ -82,10 +82,10 @@ func listRules(c *config.Config, rules *evaluate.Rules) []listedRule {
 func showSources(p *sheet, rules *evaluate.Rules) {
 	for _, source := range rules.Sources {
 		p.gap()
-		p.say("", "", "%s: %s %s, %s", source.Reference, source.Kind, source.Digest, signedBy(source))
+		p.row("", fmt.Sprintf("%s: %s %s, %s", source.Reference, source.Kind, source.Digest, signedBy(source)))
 		for _, rule := range rules.All {
 			if rule.Source == source.Reference && rule.Replaces {
-				p.say("  ", "", "%s replaces the default rule", rule.ID)
+				p.row("  ", rule.ID+" replaces the default rule")
 			}
 		}
 	}
@@ -119,14 +119,14 @@ func showRules(p *sheet, rules []listedRule) {
 		}
 	}
 	const gap = 2
-	fits := widths[0]+widths[1]+widths[2]+widths[3]+3*gap <= p.width
+	fits := widths[0]+widths[1]+widths[2]+widths[3]+3*gap <= p.rows
 	for _, row := range rows {
 		lead := fmt.Sprintf("%-*s%-*s%-*s", widths[0]+gap, row[0], widths[1]+gap, row[1], widths[2]+gap, row[2])
 		if fits {
 			p.show(lead + row[3])
 			continue
 		}
-		p.say("", "", "%s", strings.TrimRight(lead, " "))
-		p.say("    ", "", "%s", row[3])
+		p.row("", strings.TrimRight(lead, " "))
+		p.row("    ", row[3])
 	}
 }

@@ -194,7 +194,7 @@ func showTests(p *sheet, r *workbench.TestReport, without []string, verdict []st
 		if failed := rule.Failed(); failed > 0 {
 			cases = fmt.Sprintf("%d/%d", len(rule.Cases)-failed, len(rule.Cases))
 		}
-		p.show(strings.TrimRight(fmt.Sprintf("%-*s  %5s  %8s  %6.0f  %s", width, rule.Rule, cases, percent(rule.Coverage), 1000*rule.Seconds, notCovered(rule)), " "))
+		p.row(fmt.Sprintf("%-*s  %5s  %8s  %6.0f  ", width, rule.Rule, cases, percent(rule.Coverage), 1000*rule.Seconds), notCovered(rule))
 	}
 	p.gap()
 	p.say("", "", "%s of %s passed in %.1f s, %s covered.", plural(r.Passed, "case", "cases"), plural(len(r.Rules), "rule", "rules"), r.Seconds, percent(r.Coverage))

@@ -372,7 +372,7 @@ func TestRulesLint(t *testing.T) {
 		rule, cases string
 	}{
 		{"load", "r/x.rego:12:1", replaced(ofRepository, ".tags.a", ".tgas.a"), repositoryCases},
-		{"missing-description", "r/x.rego:4:3", replaced(ofRepository, "# description: It is here to be loaded.\n", "# x:\n"), repositoryCases},
+		{"missing-description", "r/x.rego:4:3", replaced(ofRepository, "# description: It is here to be loaded.\n", "# authors: [team]\n"), repositoryCases},
 		{"missing-remediation", "r/x.rego:4:3", ofRepository, repositoryCases},
 		{"title-full-stop", "r/x.rego:2:3", replaced(ofRepository, "title: A rule", "title: A rule."), repositoryCases},
 		{"missing-cases", "r/x.rego:9:1", ofRepository, ""},

@@ -109,8 +109,8 @@ func (o *Opener) Open(ctx context.Context, name string) (Source, error) {
 // OpenAll opens references, each place once.
 func (o *Opener) OpenAll(ctx context.Context, references []string) ([]Source, error) {
 	var all []Source
-	for _, reference := range Distinct(references) {
-		source, err := o.Open(ctx, reference)
+	for _, name := range Distinct(references) {
+		source, err := o.Open(ctx, name)
 		if err != nil {
 			return nil, err
 		}

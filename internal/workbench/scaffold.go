@@ -191,8 +191,8 @@ func (n *NewRule) ruleText(chosen []probe) string {
 	fmt.Fprintf(&b, `# METADATA
 # title: %s
 # description: >-
-#   Say here what the rule looks at, what it finds, and what it leaves out. It is read in reports and in the
-#   documentation, by those who have to mend it.
+#   Say here what the rule looks at, what it finds, and what it leaves out. It
+#   is read in reports and in the documentation, by those who have to mend it.
 # custom:
 #   id: %s
 #   severity: %s

@@ -311,7 +311,7 @@ func (w *witness) TraceEvent(e topdown.Event) {
 }
 
 // asked is the rule that an event is about: one of its expressions is evaluated, or
-// OPA's index knows without that that none of its bodies holds.
+// OPA's index knows without it that no body holds.
 func (w *witness) asked(e topdown.Event) *evaluate.Rule {
 	if rule := w.rules[e.Location.File]; rule != nil || e.Op != topdown.IndexOp || e.Ref == nil {
 		return rule
