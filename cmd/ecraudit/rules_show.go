@@ -76,8 +76,12 @@ type neededCall struct {
 
 // inRego refuses what is the id of no rule that is written in Rego.
 func inRego(rules *evaluate.Rules, id string) error {
-	if err := oneOf("ID", id, rules.IDs()); err != nil {
-		return err
+	if !slices.Contains(rules.IDs(), id) {
+		hint := ""
+		if nearest, ok := config.Nearest(id, rules.IDs()); ok {
+			hint = fmt.Sprintf(": did you mean %q?", nearest)
+		}
+		return fmt.Errorf("there is no rule %q%s; ecraudit rules lists them, and --rules adds yours", id, hint)
 	}
 	if rules.Rule(id) == nil {
 		return fmt.Errorf("%s is judged by ecraudit itself, so that there is no rule in Rego: see %s", id, rulePage(id))

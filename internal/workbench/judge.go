@@ -144,8 +144,9 @@ func (j *judge) pageCases(ctx context.Context, rule *evaluate.Rule, inputs []ast
 		if err != nil {
 			differs = strings.Join(strings.Fields(err.Error()), " ")
 		}
-		if differs != "" {
-			failed = append(failed, Case{Name: "page independence", At: fmt.Sprintf("%s:%d", rule.Filename(), rule.Module().Package.Location.Row), Why: differs})
+		c := Case{Name: "page independence", At: fmt.Sprintf("%s:%d", rule.Filename(), rule.Module().Package.Location.Row), Why: differs}
+		if differs != "" && !slices.Contains(failed, c) {
+			failed = append(failed, c)
 		}
 	}
 	if len(pages) > 0 && len(failed) == 0 {

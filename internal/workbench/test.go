@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -223,7 +224,7 @@ func (r *testRun) cases(ctx context.Context, result *tester.Result) []Case {
 		whole.Why = fmt.Sprintf("it took longer than %s, after which a rule is unknown in an audit: --rule-timeout", r.limit)
 		return []Case{whole}
 	case result.Error != nil:
-		whole.Why = "it ended with an error: " + strings.Join(strings.Fields(result.Error.Error()), " ")
+		whole.Why = "it ended with an error: " + errorWords(result.Error)
 		return []Case{whole}
 	case result.Skip:
 		whole.Passed, whole.Why = false, "it is skipped: remove todo_ from its name"
@@ -250,6 +251,24 @@ func (r *testRun) cases(ctx context.Context, result *tester.Result) []Case {
 	}
 	slices.SortStableFunc(cases, func(a, b Case) int { return cmp.Compare(a.Name, b.Name) })
 	return cases
+}
+
+// builtinErrors are several errors of OPA's functions in the words of its runner:
+// code, message, place, and where they lie in memory.
+var builtinErrors = regexp.MustCompile(`\{([a-z_]+) ([^{}]*?) (\S+\.rego:[0-9]+) [^{}]*\}`)
+
+// errorWords is an error on a line. Of several, each is said once.
+func errorWords(err error) string {
+	var words []string
+	for _, part := range builtinErrors.FindAllStringSubmatch(err.Error(), -1) {
+		if word := fmt.Sprintf("%s: %s: %s", part[3], part[1], part[2]); !slices.Contains(words, word) {
+			words = append(words, word)
+		}
+	}
+	if len(words) == 0 {
+		words = []string{err.Error()}
+	}
+	return strings.Join(strings.Fields(strings.Join(words, "; ")), " ")
 }
 
 // noteAt finds the line of a table that has the note of a case.
