@@ -443,8 +443,8 @@ func (m *metadata) replaces(id string) bool {
 	return false
 }
 
-// needs are documents of which rules of the scope see something. Where the scope is
-// not known either, that is the mistake.
+// needs are documents. One of which rules of the scope see nothing is collected for
+// nothing, which the linter warns of.
 func (m *metadata) needs(key string, scope finding.Scope) (needs []snapshot.Need) {
 	all := namesOf(snapshot.AllNeeds())
 	visible := namesOf(m.visible[scope])
@@ -452,12 +452,7 @@ func (m *metadata) needs(key string, scope finding.Scope) (needs []snapshot.Need
 		visible = all
 	}
 	for _, name := range m.list(key, m.custom[key]) {
-		switch {
-		case !slices.Contains(all, name):
-			m.require(false, fmt.Sprintf("custom.%s: %q is not known%s; use any of %s", key, name, didYouMean(name, all), strings.Join(visible, ", ")))
-		case !slices.Contains(visible, name):
-			m.require(false, fmt.Sprintf("custom.%s: rules of scope %s see nothing of %q; use any of %s", key, scope, name, strings.Join(visible, ", ")))
-		}
+		m.require(slices.Contains(all, name), fmt.Sprintf("custom.%s: %q is not known%s; use any of %s", key, name, didYouMean(name, all), strings.Join(visible, ", ")))
 		needs = append(needs, snapshot.Need(name))
 	}
 	return needs
