@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -216,13 +217,17 @@ func Reason(err error) string {
 	}
 }
 
+// withoutAnswer are the operations whose answers have no fields, so that an empty
+// one says as much as any.
+var withoutAnswer = []string{"TagResource", "UntagResource"}
+
 // refuseEmptyAnswers has calls fail that are answered by nothing, which the SDK
 // would take for an answer in which there is nothing: no policy, no image. AWS's
 // services answer with a document at least.
 func refuseEmptyAnswers(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(middleware.DeserializeMiddlewareFunc("RefuseEmptyAnswers", func(ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler) (middleware.DeserializeOutput, middleware.Metadata, error) {
 		out, metadata, err := next.HandleDeserialize(ctx, in)
-		if response, ok := out.RawResponse.(*smithyhttp.Response); err == nil && ok && response.StatusCode < http.StatusMultipleChoices && response.ContentLength == 0 {
+		if response, ok := out.RawResponse.(*smithyhttp.Response); err == nil && ok && response.StatusCode < http.StatusMultipleChoices && response.ContentLength == 0 && !slices.Contains(withoutAnswer, middleware.GetOperationName(ctx)) {
 			err = &smithy.DeserializationError{Err: errors.New("it is empty")}
 		}
 		return out, metadata, err

@@ -7,13 +7,34 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ecr"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
+
+// Nothing says as much as any answer that has no fields, and is none otherwise.
+func TestEmptyAnswers(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(silent.Close)
+	client := ecr.New(ecr.Options{
+		Region: "eu-west-1", BaseEndpoint: &silent.URL, Credentials: aws.AnonymousCredentials{}, Retryer: aws.NopRetryer{},
+		APIOptions: []func(*middleware.Stack) error{refuseEmptyAnswers},
+	})
+	arn := aws.String("arn:aws:ecr:eu-west-1:111122223333:repository/team/api")
+	if _, err := client.UntagResource(t.Context(), &ecr.UntagResourceInput{ResourceArn: arn, TagKeys: []string{"team"}}); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.ListTagsForResource(t.Context(), &ecr.ListTagsForResourceInput{ResourceArn: arn}); Code(err) != "ForeignAnswer" {
+		t.Errorf("%v", err)
+	}
+}
 
 func TestReasonOfForeignAnswers(t *testing.T) {
 	for _, c := range []struct {
