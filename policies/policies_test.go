@@ -308,7 +308,7 @@ func ask(t *testing.T, compiler *ast.Compiler, c testCase, input any) said {
 // TestFindings checks findings as such: fixes are of the published shapes, and
 // what a rule says twice about one resource has keys that tell it apart.
 func TestFindings(t *testing.T) {
-	text, err := os.ReadFile("schema/fix.v1.json")
+	text, err := os.ReadFile("schema/fix/fix.v1.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/loader"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
@@ -63,14 +64,14 @@ func TestRulesSchema(t *testing.T) {
 	}
 	out := w.works("rules schema -o my-rules --scope repository").out
 	for _, name := range []string{"input", "organization", "registry", "repository", "image"} {
-		if !strings.Contains(out, "Written: my-rules/schemas/"+name+".json") {
+		if !strings.Contains(out, "Written: my-rules/schemas/"+name+".jsonschema") {
 			t.Errorf("no word of %s:\n%s", name, out)
 		}
 	}
 	compiler := jsonschema.NewCompiler()
 	for _, scope := range finding.Scopes() {
 		text := w.works("rules schema --scope " + string(scope)).out
-		if text != w.read("my-rules/schemas/"+string(scope)+".json") {
+		if text != w.read("my-rules/schemas/"+string(scope)+".jsonschema") {
 			t.Errorf("what is printed for %s is not what is written", scope)
 		}
 		document, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
@@ -104,10 +105,12 @@ func TestRulesSchema(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(w.read("my-rules/.regal/config.yaml")), &regal); err != nil || regal.Rules["idiomatic"]["directory-package-mismatch"] == nil {
 		t.Errorf("%v: %v", err, regal)
 	}
+	w.works("rules new owner-tag --scope repository --needs tags")
+	w.opaTest("my-rules") // which takes all that lies there
 	w.write("my-rules/input.json", "{}")
-	w.write("my-rules/schemas/image.json", "{}")
+	w.write("my-rules/schemas/image.jsonschema", "{}")
 	out = w.works("rules schema -o my-rules").out
-	if !strings.Contains(out, "Left as it is: my-rules/input.json") || !strings.Contains(out, "Written: my-rules/schemas/image.json") || w.read("my-rules/input.json") != "{}" {
+	if !strings.Contains(out, "Left as it is: my-rules/input.json") || !strings.Contains(out, "Written: my-rules/schemas/image.jsonschema") || w.read("my-rules/input.json") != "{}" {
 		t.Error(out)
 	}
 	for line, want := range map[string]string{"rules schema --scope imgae": `did you mean "image"`, "rules schema -o ecraudit.yaml": "ecraudit.yaml", "rules schema x": "takes no arguments"} {
@@ -125,12 +128,10 @@ func TestSchemaAnnotation(t *testing.T) {
 	text := strings.Replace(goodRule("x", "[]", "input.images[0].digest"), "# custom:", "# schemas:\n#   - input: schema.repository\n# custom:", 1)
 	w.write("r/x.rego", strings.Replace(text, "input.images[0].digest", "input.repository.name", 1))
 	w.works("rules --rules r")
-	var schema any
-	if err := json.Unmarshal([]byte(w.read("my-rules/schemas/repository.json")), &schema); err != nil {
+	schemas, err := loader.Schemas("my-rules/schemas")
+	if err != nil {
 		t.Fatal(err)
 	}
-	schemas := ast.NewSchemaSet()
-	schemas.Put(ast.MustParseRef("schema.repository"), schema)
 	for body, valid := range map[string]bool{w.read("r/x.rego"): true, text: false} {
 		module, err := ast.ParseModuleWithOpts("x.rego", body, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1})
 		if err != nil {

@@ -44,7 +44,7 @@ func actionNames() []string {
 
 // Fix is the desired state that would mend a finding. The finding says of which
 // registry and repository. Fields that its action does not have are empty;
-// policies/schema/fix.v1.json says what each means.
+// policies/schema/fix/fix.v1.json says what each means.
 type Fix struct {
 	Action Action
 

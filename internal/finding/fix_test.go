@@ -104,7 +104,7 @@ var (
 // fixSchema is fix.v1.json, or one of its shapes.
 func fixSchema(tb testing.TB, shape string) *jsonschema.Schema {
 	tb.Helper()
-	text, err := os.ReadFile("../../policies/schema/fix.v1.json")
+	text, err := os.ReadFile("../../policies/schema/fix/fix.v1.json")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func TestParseFix(t *testing.T) {
 // Every shape of the schema, and each of its fields, is in a valid fix, so that
 // whatever is added to the schema must be understood.
 func TestParseFixKnowsEveryShape(t *testing.T) {
-	text, err := os.ReadFile("../../policies/schema/fix.v1.json")
+	text, err := os.ReadFile("../../policies/schema/fix/fix.v1.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,13 +23,13 @@ type EditorFile struct {
 // scope, for OPA; an example of the input of a scope, from which Regal's
 // language server completes fields; and settings of Regal that fit rules.
 func EditorFiles(scope finding.Scope) ([]EditorFile, error) {
-	files := []EditorFile{{Path: "schemas/input.json", Text: policies.InputSchema}}
+	files := []EditorFile{{Path: "schemas/input" + schemaEnding, Text: policies.InputSchema}}
 	for _, s := range finding.Scopes() {
 		schema, err := SchemaOf(s)
 		if err != nil {
 			return nil, err
 		}
-		files = append(files, EditorFile{Path: "schemas/" + string(s) + ".json", Text: schema})
+		files = append(files, EditorFile{Path: "schemas/" + string(s) + schemaEnding, Text: schema})
 	}
 	example, err := ExampleInput(scope)
 	if err != nil {
@@ -37,6 +37,10 @@ func EditorFiles(scope finding.Scope) ([]EditorFile, error) {
 	}
 	return append(files, EditorFile{Path: "input.json", Text: example, Own: true}, EditorFile{Path: ".regal/config.yaml", Text: []byte(regalConfig), Own: true}), nil
 }
+
+// schemaEnding is none that OPA takes for data, of which it would load all that lies
+// beside rules: what schemas have in common would be in conflict.
+const schemaEnding = ".jsonschema"
 
 // regalConfig leaves out what does not hold of rules of ecraudit.
 const regalConfig = `# Regal's settings for rules of ecraudit.
