@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 	"time"
@@ -13,7 +12,6 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/config"
-	"github.com/ecraudit/ecraudit/internal/report"
 )
 
 func newConfig(s streams) *cobra.Command {
@@ -126,7 +124,9 @@ func (f *explainFlags) run(ctx context.Context, repository string, s streams) er
 	if f.format == "json" {
 		return writeJSON(s.out, e)
 	}
-	return e.show(s.out)
+	p := newSheet(s)
+	e.show(p)
+	return p.writeTo(s.out)
 }
 
 // resource is what is known of the repository.
@@ -246,30 +246,40 @@ func assumeCreated(r *config.Resource, value string) error {
 
 // show prints an explanation. Whatever stands in it is the file's own text, or
 // comes from AWS.
-func (e *explained) show(out io.Writer) error {
-	var b strings.Builder
-	say := func(format string, args ...any) { b.WriteString(report.Printable(fmt.Sprintf(format, args...)) + "\n") }
-	say("%s in %s/%s", e.Repository, orAny(e.Account, "account"), orAny(e.Region, "region"))
+func (e *explained) show(p *sheet) {
+	p.row("", fmt.Sprintf("%s in %s/%s", e.Repository, orAny(e.Account, "account"), orAny(e.Region, "region")))
 	if len(e.Files) == 0 {
-		say("There is no configuration file: the defaults hold.")
+		p.row("", "There is no configuration file: the defaults hold.")
 	}
 	if len(e.Scopes) > 0 {
-		b.WriteString("\nSCOPES, in order; later ones win\n")
+		p.gap()
+		p.row("", "SCOPES, in order; later ones win")
 	}
 	for _, scope := range e.Scopes {
-		say("  %-14s %s  %s", scope.Verdict, scope.At, scope.Why)
+		p.row(fmt.Sprintf("  %-14s ", scope.Verdict), fmt.Sprintf("%s  %s", scope.At, scope.Why))
 	}
-	b.WriteString("\nSETTINGS\n")
+	e.showSettings(p)
+	e.showRules(p)
+	e.showWaivers(p)
+}
+
+func (e *explained) showSettings(p *sheet) {
+	p.gap()
+	p.row("", "SETTINGS")
 	width := 0
 	for _, setting := range e.Settings {
 		width = max(width, len(setting.Key))
 	}
 	for _, setting := range e.Settings {
-		say("  %-*s  %s  (%s)", width, setting.Key, setting.Value, setting.At)
-		others(say, width, setting.Depends)
+		p.row(fmt.Sprintf("  %-*s  ", width, setting.Key), fmt.Sprintf("%s  (%s)", setting.Value, setting.At))
+		others(p, width, setting.Depends)
 	}
-	b.WriteString("\nRULES\n")
-	width = 0
+}
+
+func (e *explained) showRules(p *sheet) {
+	p.gap()
+	p.row("", "RULES")
+	width := 0
 	for _, rule := range e.Rules {
 		width = max(width, len(rule.ID))
 	}
@@ -278,35 +288,35 @@ func (e *explained) show(out io.Writer) error {
 		if rule.Enabled {
 			enabled = "on"
 		}
-		say("  %-*s  %-3s (%s)  %s (%s)", width, rule.ID, enabled, rule.EnabledAt, rule.Severity, rule.SeverityAt)
-		others(say, width, rule.Depends)
+		p.row(fmt.Sprintf("  %-*s  ", width, rule.ID), fmt.Sprintf("%-3s (%s)  %s (%s)", enabled, rule.EnabledAt, rule.Severity, rule.SeverityAt))
+		others(p, width, rule.Depends)
+		for _, scope := range rule.NotBy {
+			p.row(fmt.Sprintf("  %-*s  ", width, ""), fmt.Sprintf("judges the %s; the scope %s does not hold for it", rule.Judges, scope))
+		}
 	}
-	e.showWaivers(say)
-	_, err := io.WriteString(out, b.String())
-	return err
 }
 
-func (e *explained) showWaivers(say func(string, ...any)) {
+func (e *explained) showWaivers(p *sheet) {
 	if len(e.Waivers) > 0 {
-		say("")
-		say("WAIVERS")
+		p.gap()
+		p.row("", "WAIVERS")
 	}
 	for _, w := range e.Waivers {
 		verdict := w.Verdict
 		if w.State == "expired" {
 			verdict = "expired"
 		}
-		say("  %-8s %s  %s until %s, %s: %s", verdict, w.At, w.Rules, w.Until, w.Owner, w.Reason)
-		say("           %s", w.Where)
+		p.row(fmt.Sprintf("  %-8s ", verdict), fmt.Sprintf("%s  %s until %s, %s: %s", w.At, w.Rules, w.Until, w.Owner, w.Reason))
+		p.row("           ", w.Where)
 		if w.Why != "" {
-			say("           %s", w.Why)
+			p.row("           ", w.Why)
 		}
 	}
 }
 
-func others(say func(string, ...any), width int, depends []config.Other) {
+func others(p *sheet, width int, depends []config.Other) {
 	for _, other := range depends {
-		say("  %-*s  or %s (%s), if the scope %s holds", width, "", other.Value, other.At, other.Scope)
+		p.row(fmt.Sprintf("  %-*s  ", width, ""), fmt.Sprintf("or %s (%s), if the scope %s holds", other.Value, other.At, other.Scope))
 	}
 }
 

@@ -75,7 +75,7 @@ func ruleDefaults(rules *evaluate.Rules) []config.RuleDefault {
 	listed := rules.Listed()
 	defaults := make([]config.RuleDefault, len(listed))
 	for i, rule := range listed {
-		defaults[i] = config.RuleDefault{ID: rule.ID, Enabled: !rule.Optional, Severity: rule.Severity}
+		defaults[i] = config.RuleDefault{ID: rule.ID, Judges: rule.Scope, Enabled: !rule.Optional, Severity: rule.Severity}
 	}
 	return defaults
 }

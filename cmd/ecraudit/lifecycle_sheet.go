@@ -27,9 +27,10 @@ func newSheet(s streams) *sheet {
 	return p
 }
 
-// row adds a line of a table, of which the last cell is folded where it must be.
+// row adds a line of a table, of which the last cell is folded where it must be:
+// below itself, or in the right half where it begins further right.
 func (p *sheet) row(lead, last string) {
-	hang := strings.Repeat(" ", runewidth.StringWidth(report.Printable(lead)))
+	hang := strings.Repeat(" ", min(runewidth.StringWidth(report.Printable(lead)), p.rows/2))
 	for _, line := range folded(report.Printable(lead+last), p.rows, hang) {
 		p.text.WriteString(line + "\n")
 	}

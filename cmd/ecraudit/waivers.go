@@ -147,29 +147,32 @@ func (f *waiversFlags) show(listed []listedWaiver, count *waivedCount, s streams
 	case "csv":
 		return writeWaiversCSV(s.out, listed)
 	}
-	var b strings.Builder
-	say := func(format string, args ...any) { b.WriteString(report.Printable(fmt.Sprintf(format, args...)) + "\n") }
+	p := newSheet(s)
+	f.showList(p, listed)
+	if count != nil && count.byTags > 0 {
+		p.gap()
+		p.row("", fmt.Sprintf("Resource tags excuse %s.", plural(count.byTags, "finding", "findings")))
+	}
+	return p.writeTo(s.out)
+}
+
+func (f *waiversFlags) showList(p *sheet, listed []listedWaiver) {
+	const indent = "    "
 	if len(listed) == 0 {
-		say("There are no waivers%s.", map[bool]string{true: " that have ended or end by then"}[f.expiring >= 0])
+		p.row("", fmt.Sprintf("There are no waivers%s.", map[bool]string{true: " that have ended or end by then"}[f.expiring >= 0]))
 	}
 	for i, w := range listed {
 		if i > 0 {
-			b.WriteString("\n")
+			p.gap()
 		}
-		say("%s  %s  %s", w.left(), strings.Join(w.Rules, ", "), w.Source)
-		say("    Where: %s", w.Where)
-		say("    Owner: %s%s", w.Owner, ifAny(", ticket ", w.Ticket)+ifAny(", approved by ", w.ApprovedBy)+ifAny(" on ", w.ApprovedOn))
-		say("    Why: %s", w.Reason)
+		p.row(w.left()+"  ", strings.Join(w.Rules, ", ")+"  "+w.Source)
+		p.row(indent, "Where: "+w.Where)
+		p.row(indent, "Owner: "+w.Owner+ifAny(", ticket ", w.Ticket)+ifAny(", approved by ", w.ApprovedBy)+ifAny(" on ", w.ApprovedOn))
+		p.row(indent, "Why: "+w.Reason)
 		if w.Findings != nil {
-			say("    Excuses %s.", plural(*w.Findings, "finding", "findings"))
+			p.row(indent, fmt.Sprintf("Excuses %s.", plural(*w.Findings, "finding", "findings")))
 		}
 	}
-	if count != nil && count.byTags > 0 {
-		say("")
-		say("Resource tags excuse %s.", plural(count.byTags, "finding", "findings"))
-	}
-	_, err := io.WriteString(s.out, b.String())
-	return err
 }
 
 // left says how long a waiver holds.

@@ -3,6 +3,7 @@ package config
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -39,14 +40,19 @@ type Other struct {
 	At    Place  `json:"at"`
 }
 
-// ExplainedRule is what holds of a rule. Its severity is said although it is off.
+// ExplainedRule is what holds of a rule for what it judges: the repository, its
+// registry, or the organization. Its severity is said although it is off.
 type ExplainedRule struct {
 	ID         string           `json:"id"`
+	Judges     finding.Scope    `json:"judges"`
 	Enabled    bool             `json:"enabled"`
 	EnabledAt  Place            `json:"enabled_at"`
 	Severity   finding.Severity `json:"severity"`
 	SeverityAt Place            `json:"severity_at"`
 	Depends    []Other          `json:"depends"`
+	// NotBy are the scopes that say something of the rule and may hold for the
+	// repository, but not for what the rule judges.
+	NotBy []Place `json:"not_by"`
 }
 
 // MarshalJSON writes a place as "path:line", or as "default".
@@ -55,6 +61,7 @@ func (p Place) MarshalJSON() ([]byte, error) { return json.Marshal(p.String()) }
 // RuleDefault is what holds of a rule where the configuration does not say.
 type RuleDefault struct {
 	ID       string
+	Judges   finding.Scope
 	Enabled  bool
 	Severity finding.Severity
 }
@@ -69,13 +76,45 @@ func (c *Config) Explain(r Resource, rules []RuleDefault) Explanation {
 		})
 	}
 	for _, rule := range rules {
-		origin := effective.origins.rules[rule.ID]
-		e.Rules = append(e.Rules, ExplainedRule{
-			ID: rule.ID, Enabled: effective.Enabled(rule.ID, rule.Enabled), EnabledAt: origin.enabled,
-			Severity: effective.Severity(rule.ID, rule.Severity), SeverityAt: origin.severity, Depends: c.othersOfRule(r, rule.ID),
-		})
+		e.Rules = append(e.Rules, c.explainRule(r, rule))
 	}
 	return e
+}
+
+func (c *Config) explainRule(r Resource, rule RuleDefault) ExplainedRule {
+	judged := r.judgedBy(rule.Judges)
+	effective := c.For(judged)
+	origin := effective.origins.rules[rule.ID]
+	return ExplainedRule{
+		ID: rule.ID, Judges: rule.Judges, Enabled: effective.Enabled(rule.ID, rule.Enabled), EnabledAt: origin.enabled,
+		Severity: effective.Severity(rule.ID, rule.Severity), SeverityAt: origin.severity,
+		Depends: c.othersOfRule(judged, rule.ID), NotBy: c.idleFor(r, judged, rule.ID),
+	}
+}
+
+// judgedBy is what a rule judges that is met at a repository.
+func (r Resource) judgedBy(scope finding.Scope) Resource {
+	switch scope {
+	case finding.ScopeOrganization:
+		return Resource{}
+	case finding.ScopeRegistry:
+		registry := Resource{Account: r.Account, Region: r.Region, Owner: r.Owner, Unknown: maps.Clone(r.Unknown)}
+		maps.DeleteFunc(registry.Unknown, func(by Criterion, _ string) bool { return by.ofRepository() })
+		return registry
+	}
+	return r
+}
+
+// idleFor are the scopes that say something of a rule and may hold for a
+// repository, but not for what the rule judges.
+func (c *Config) idleFor(r, judged Resource, id string) []Place {
+	idle := []Place{}
+	for i := range c.Scopes {
+		if _, says := c.Scopes[i].Rules[id]; says && holds(c.asks[i], &r) != no && holds(c.asks[i], &judged) == no {
+			idle = append(idle, c.Scopes[i].at)
+		}
+	}
+	return idle
 }
 
 func (c *Config) scopeVerdicts(r Resource) []ScopeVerdict {
