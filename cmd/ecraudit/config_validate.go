@@ -114,7 +114,7 @@ func (f *validateFlags) review(ctx context.Context, args []string, s streams) (*
 		return nil, nil, err
 	}
 	c, err := config.ReviewWith(path, l.packs(ctx))
-	rules, ruleErr := l.rules(ctx, slices.Concat(c.RulePaths, f.sources.rules))
+	rules, ruleErr := l.rules(ctx, c, slices.Concat(c.RulePaths, f.sources.rules))
 	if ruleErr != nil {
 		return nil, nil, errors.Join(err, ruleErr)
 	}

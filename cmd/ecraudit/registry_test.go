@@ -191,6 +191,8 @@ func TestRegistryAnswers(t *testing.T) {
 	}
 	w.refuses("audit --rules "+pinned+orgFlags, pinned+": "+r.host+" answers 401, it wants a user and password, and there are none, to a request without credentials: log in with: docker login "+r.host)
 	login("wrong")
+	w.write("named.yaml", "rule_paths: [\""+pinned+"\"]\n")
+	w.refuses("rules --config named.yaml", "named.yaml:1:14: rule_paths[0]: "+pinned+": "+r.host+" answers 401")
 	w.refuses("rules --rules "+pinned, " answers 401, unauthorized: authentication required, to the credentials in the configuration of Docker: log in with: docker login "+r.host)
 	login("foreign")
 	w.refuses("rules --rules "+pinned, " answers 403, denied: not yours, to the credentials in the configuration of Docker: use credentials that may pull it")

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -56,9 +58,26 @@ func (l *library) configuration(ctx context.Context, path string) (*config.Confi
 	return config.LoadWith(path, l.packs(ctx))
 }
 
+// open opens references to rules, each place once. What is wrong with those that the
+// configuration names is said with their place.
+func (l *library) open(ctx context.Context, c *config.Config, references []string) (all []rulesource.Source, err error) {
+	var failures []error
+	for _, name := range rulesource.Distinct(references) {
+		source, err := l.opener.Open(ctx, name)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if failure, ok := errors.AsType[*rulesource.Error](err); ok {
+			err = cmp.Or(c.RulePathError(name, failure.Err), err)
+		}
+		all, failures = append(all, source), append(failures, err)
+	}
+	return all, errors.Join(failures...)
+}
+
 // rules reads the default rules and those of the references.
-func (l *library) rules(ctx context.Context, references []string) (*evaluate.Rules, error) {
-	sources, err := l.opener.OpenAll(ctx, references)
+func (l *library) rules(ctx context.Context, c *config.Config, references []string) (*evaluate.Rules, error) {
+	sources, err := l.open(ctx, c, references)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +90,7 @@ func (f *sourceFlags) loadWithCases(ctx context.Context, path string, m *message
 	if err != nil {
 		return nil, nil, err
 	}
-	sources, err := named.opener.OpenAll(ctx, named.references)
+	sources, err := named.open(ctx, named.config, named.references)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,7 +116,7 @@ func (f *sourceFlags) load(ctx context.Context, path string, m *messages) (*conf
 	if err != nil {
 		return nil, nil, err
 	}
-	rules, err := named.rules(ctx, named.references)
+	rules, err := named.rules(ctx, named.config, named.references)
 	if err != nil {
 		return nil, nil, err
 	}

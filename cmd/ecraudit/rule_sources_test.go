@@ -285,7 +285,7 @@ func TestBundleSignatures(t *testing.T) {
 		w.refuses("audit --rules "+changed+" --rules-key platform.pem"+orgFlags, want)
 	}
 	w.write("ecraudit.yaml", "rule_paths: [others.tar.gz]\nrule_keys: [platform.pem]\n")
-	w.refuses("rules", "others.tar.gz: its signature is not valid")
+	w.refuses("rules", "others.tar.gz: its signature is not valid", "ecraudit.yaml:1:14: rule_paths[0]: others.tar.gz: ")
 	w.write("ecraudit.yaml", "rule_paths: [signed.tar.gz]\nrule_keys: [platform.pem]\n")
 	d := w.audit(strings.TrimSpace(orgFlags))
 	if source := d.Run.RuleSources[0]; source.Signature != finding.Verified || !strings.HasPrefix(source.Key, "platform.pem (sha256:") {
@@ -476,4 +476,19 @@ func TestReportsSayWhereSettingsCameFrom(t *testing.T) {
 	if d := w.audit("--snapshot org.snapshot"); len(d.Run.ConfigSources) != 1 || d.Run.ConfigSources[0].Reference != "ecraudit.yaml" {
 		t.Errorf("%+v", d.Run.ConfigSources)
 	}
+}
+
+// What is wrong with rules that files name is said with the place, of all at once.
+func TestMistakesOfRulePathsHaveTheirPlace(t *testing.T) {
+	w := demoWorld(t)
+	w.write("rules/own.rego", ownRule("own"))
+	w.write("empty/README.md", "")
+	w.write("rp.yaml", "extends: base/base.yaml\nrule_paths:\n  - rules/\n  - missing.rego\n  - empty\n")
+	w.write("base/base.yaml", "rule_paths: [gone.tar.gz]\n")
+	w.write("new.yaml", "rule_paths: [missing.rego]\n")
+	for _, line := range []string{"config validate rp.yaml", "audit --config rp.yaml" + orgFlags, "rules --config rp.yaml", "rules test --config rp.yaml", "rules show own --config rp.yaml", "config explain a/b --config rp.yaml"} {
+		w.refuses(line, "base/base.yaml:1:14: rule_paths[0]: base/gone.tar.gz: no such file", "rp.yaml:4:5: rule_paths[1]: missing.rego: no such file", "rp.yaml:5:5: rule_paths[2]: there is no rule in empty")
+	}
+	w.refuses("rules new other --scope repository --config new.yaml", "new.yaml:1:14: rule_paths[0]: missing.rego: no such file")
+	w.refuses("rules --rules missing.rego", "ecraudit: rules: missing.rego: no such file")
 }

@@ -31,7 +31,7 @@ func (f *ruleFlags) cases(ctx context.Context, paths []string, s streams) (*case
 	if err != nil {
 		return nil, err
 	}
-	sources, err := named.opener.OpenAll(ctx, named.withFolders(paths))
+	sources, err := named.open(ctx, named.config, named.withFolders(paths))
 	if err != nil {
 		return nil, err
 	}

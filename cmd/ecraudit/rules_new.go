@@ -74,7 +74,7 @@ func (f *ruleFlags) knownTo(ctx context.Context, folder string, s streams) (rule
 	ofConfig = slices.ContainsFunc(named.config.RulePaths, func(p string) bool { return samePath(p, folder) })
 	// A folder that is to get its first rule has none yet.
 	paths := slices.DeleteFunc(named.withFolders([]string{folder}), func(p string) bool { return samePath(p, folder) && !hasRules(folder) })
-	rules, err = named.rules(ctx, paths)
+	rules, err = named.rules(ctx, named.config, paths)
 	named.tellDoubts(messagesOf(s.err))
 	return rules, ofConfig, err
 }

@@ -62,6 +62,8 @@ type Config struct {
 	origins  origins   // of what stands at the top of the files
 	ruleUses []ruleUse // where rule ids stand in the files, in their order
 
+	rulePathsAt map[string]namedAt
+
 	compiled sync.Once
 	table    []setting
 	asks     [][]ask // of each scope

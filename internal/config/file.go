@@ -59,12 +59,40 @@ func (c *Config) addRulePaths(r *reader, at string, n *yaml.Node) {
 	if isNull(r.resolve(n)) {
 		return
 	}
-	paths, _ := r.paths(at, n, "the path of a file or folder of rules")
-	for _, path := range paths {
-		if !slices.Contains(c.RulePaths, path) {
+	r.list(at, n, func(r *reader, at string, n *yaml.Node) (string, bool) {
+		path, ok := r.pathOf(at, n, "the path of a file or folder of rules")
+		if ok && !slices.Contains(c.RulePaths, path) {
 			c.RulePaths = append(c.RulePaths, path)
+			c.noteRulePath(path, namedAt{at, Error{Path: r.path, Line: n.Line, Column: n.Column}})
 		}
+		return path, ok
+	})
+}
+
+// namedAt is where something stands in a file: at a key, and the place of a mistake
+// in it.
+type namedAt struct {
+	key   string
+	place Error
+}
+
+func (c *Config) noteRulePath(path string, at namedAt) {
+	if c.rulePathsAt == nil {
+		c.rulePathsAt = map[string]namedAt{}
 	}
+	c.rulePathsAt[path] = at
+}
+
+// RulePathError is why a rule path cannot be used, with where it stands in the
+// files: an [Error], or nil where it stands in none.
+func (c *Config) RulePathError(path string, why error) error {
+	at, named := c.rulePathsAt[path]
+	if !named {
+		return nil
+	}
+	mistake := at.place
+	mistake.Message = at.key + ": " + quoteless(why.Error())
+	return &mistake
 }
 
 // isRoot refuses what is no mapping of keys.

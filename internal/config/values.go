@@ -297,15 +297,17 @@ func (r *reader) severity(at string, n *yaml.Node) (finding.Severity, bool) {
 
 // paths reads paths and resolves them against the folder of the file.
 func (r *reader) paths(at string, n *yaml.Node, what string) ([]string, bool) {
-	return r.list(at, n, func(r *reader, at string, n *yaml.Node) (string, bool) {
-		text, ok := r.text(at, n)
-		switch {
-		case !ok:
-			return "", false
-		case text == "":
-			r.fail(at, r.resolve(n), "empty: write %s", what)
-			return "", false
-		}
-		return r.resolvePath(at, n, text)
-	})
+	return r.list(at, n, func(r *reader, at string, n *yaml.Node) (string, bool) { return r.pathOf(at, n, what) })
+}
+
+func (r *reader) pathOf(at string, n *yaml.Node, what string) (string, bool) {
+	text, ok := r.text(at, n)
+	switch {
+	case !ok:
+		return "", false
+	case text == "":
+		r.fail(at, r.resolve(n), "empty: write %s", what)
+		return "", false
+	}
+	return r.resolvePath(at, n, text)
 }

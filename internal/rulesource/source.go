@@ -94,14 +94,24 @@ func (o *Opener) NotVerified() (names []string) {
 	return names
 }
 
-// Open reads the rules that a reference names.
+// Error is why a reference cannot be opened.
+type Error struct {
+	Reference string
+	Err       error
+}
+
+func (e *Error) Error() string { return "rules: " + e.Err.Error() }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Open reads the rules that a reference names. An error is an [Error].
 func (o *Opener) Open(ctx context.Context, name string) (Source, error) {
 	source, err := o.open(ctx, name)
 	if err != nil {
-		return Source{}, fmt.Errorf("rules: %w", err)
+		return Source{}, &Error{name, err}
 	}
 	if len(source.Modules) == 0 {
-		return Source{}, fmt.Errorf("rules: there is no rule in %s: %s", name, reference.Forms)
+		return Source{}, &Error{name, fmt.Errorf("there is no rule in %s: %s", name, reference.Forms)}
 	}
 	return source, nil
 }
