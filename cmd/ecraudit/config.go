@@ -12,6 +12,7 @@ import (
 
 	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/snapshot"
 )
 
 func newConfig(s streams) *cobra.Command {
@@ -113,7 +114,7 @@ func (f *explainFlags) run(ctx context.Context, repository string, s streams) er
 	if err := disagreement(c, rules, s.clock()); err != nil {
 		return err
 	}
-	resource, err := f.resource(ctx, repository, m)
+	resource, err := f.resource(ctx, c, repository)
 	if err != nil {
 		return err
 	}
@@ -130,19 +131,42 @@ func (f *explainFlags) run(ctx context.Context, repository string, s streams) er
 }
 
 // resource is what is known of the repository.
-func (f *explainFlags) resource(ctx context.Context, repository string, m *messages) (config.Resource, error) {
-	if f.live || f.snapshot != "" {
-		one, err := f.find(ctx, repository, nil, m)
-		if err != nil {
-			return config.Resource{}, err
-		}
-		return config.NewAccounts(one.organization).Repository(one.repository), nil
+func (f *explainFlags) resource(ctx context.Context, c *config.Config, repository string) (config.Resource, error) {
+	switch {
+	case f.live:
+		return f.found(ctx, c, repository, c.Needs())
+	case f.snapshot != "":
+		return f.saved(ctx, c, repository)
 	}
 	name, err := f.locate(repository)
 	if err != nil {
 		return config.Resource{}, err
 	}
 	return f.assumed(name)
+}
+
+func (f *explainFlags) found(ctx context.Context, c *config.Config, repository string, needs []snapshot.Need) (config.Resource, error) {
+	one, err := f.findBy(ctx, c, repository, needs)
+	if err != nil {
+		return config.Resource{}, err
+	}
+	return config.NewAccounts(one.organization).Repository(one.repository), nil
+}
+
+// saved is a repository as the snapshot knows it. What scopes ask that was not
+// collected leaves open whether they hold.
+func (f *explainFlags) saved(ctx context.Context, c *config.Config, repository string) (config.Resource, error) {
+	file, err := openSnapshot(f.snapshot)
+	if err != nil {
+		return config.Resource{}, err
+	}
+	collected := file.collected()
+	file.Close()
+	r, err := f.found(ctx, c, repository, nil)
+	if err == nil && !collected[snapshot.NeedTags] {
+		r.Unknown = map[config.Criterion]string{config.ByTag: "it was not collected"}
+	}
+	return r, err
 }
 
 // assumed is a repository of which is known what the flags say.

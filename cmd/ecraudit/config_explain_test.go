@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mattn/go-runewidth"
 
@@ -124,4 +125,48 @@ func TestWaiversFitTheTerminal(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What scopes ask that a snapshot does not have is neither passed over nor guessed.
+func TestConfigAgainstASnapshotThatLacksWhatScopesAsk(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	w.write("ecraudit.yaml", "rules: {required-tags: off}\n") // the one that reads tags
+	w.works("snapshot -o s.snapshot --allow-incomplete" + orgFlags)
+	w.write("u.yaml", `rules: {required-tags: off}
+scopes:
+  - match: {ous: [Workload]}
+    rules: {encryption: off}
+  - match: {account_tags: {stage: prd}}
+    settings: {immutable: all}
+  - match: {tags: {env: prod}}
+    settings: {fixes: deny}
+waivers:
+  - {rule: encryption, match: {tags: {env: dev}}, reason: because, owner: somebody, until: `+time.Now().AddDate(0, 0, 30).Format(time.DateOnly)+`}
+`)
+	out := w.works("config validate u.yaml --snapshot s.snapshot").out
+	for _, want := range []string{
+		`warning: u.yaml:3: match.ous: not checked whether an account has "Workload", which depends on organizational units; cannot tell: it was not collected`,
+		`warning: u.yaml:5: match.account_tags: not checked whether an account has "stage=prd", which depends on account tags; cannot tell: it was not collected`,
+		"warning: u.yaml:7: match.tags: not checked: the snapshot was collected without the tags of repositories; collect it again with this configuration",
+		"warning: u.yaml:10: match.tags: not checked",
+	} {
+		if !strings.Contains(out, want+"\n") && !strings.Contains(out, want+":") {
+			t.Errorf("there is no\n%s\nin\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "holds for nothing") {
+		t.Error(out)
+	}
+	out = w.works("config explain access/public --config u.yaml --snapshot s.snapshot").out
+	for _, want := range []string{
+		"depends        u.yaml:3  on organizational units; cannot tell: it was not collected\n",
+		"depends        u.yaml:5  on account tags; cannot tell: it was not collected\n",
+		"depends        u.yaml:7  on resource tags; cannot tell: it was not collected\n",
+		"or all (u.yaml:6), if the scope u.yaml:5 holds\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("there is no\n%s\nin\n%s", want, out)
+		}
+	}
+	w.refuses("lifecycle explain access/public --config u.yaml --snapshot s.snapshot", "s.snapshot was collected without tags, which the scopes and waivers of the configuration need: collect it again with the same --config, or ask AWS")
 }

@@ -146,7 +146,12 @@ func neverRun(c *config.Config, rules *evaluate.Rules) []config.Warning {
 func (f *validateFlags) against(ctx context.Context, c *config.Config) ([]config.Warning, error) {
 	switch {
 	case f.snapshot != "":
-		used := &scopeUse{config: c, waivers: c.CompileWaivers()}
+		saved, err := openSnapshot(f.snapshot)
+		if err != nil {
+			return nil, err
+		}
+		used := &scopeUse{config: c, waivers: c.CompileWaivers(), collected: saved.collected()}
+		saved.Close()
 		if _, err := readSnapshot(ctx, c, f.snapshot, nil, used); err != nil {
 			return nil, err
 		}
@@ -164,8 +169,8 @@ type scopeUse struct {
 	config       *config.Config
 	organization snapshot.Organization
 	accounts     *config.Accounts
-
-	waivers *config.Waivers
+	waivers      *config.Waivers
+	collected    snapshot.Needs
 
 	mu     sync.Mutex
 	used   []bool
@@ -204,16 +209,24 @@ func (u *scopeUse) note(r config.Resource) {
 func (u *scopeUse) warnings() []config.Warning {
 	warnings := u.config.Unmatched(u.organization)
 	for i, used := range u.used {
-		if !used {
-			warnings = append(warnings, config.Warning{At: u.config.Scopes[i].Place(), Message: "the scope holds for nothing in the snapshot"})
-		}
+		warnings = u.idle(warnings, u.config.Scopes[i].Place(), used, &u.config.Scopes[i].Match, "the scope holds for nothing in the snapshot")
 	}
 	for i, used := range u.waived {
-		if !used {
-			warnings = append(warnings, config.Warning{At: u.config.Waivers[i].Place(), Message: "the waiver is for nothing in the snapshot"})
-		}
+		warnings = u.idle(warnings, u.config.Waivers[i].Place(), used, &u.config.Waivers[i].Match, "the waiver is for nothing in the snapshot")
 	}
 	return warnings
+}
+
+// idle warns of what is used for nothing. Without tags it is not known of what asks for
+// them.
+func (u *scopeUse) idle(warnings []config.Warning, at config.Place, used bool, match *config.Match, message string) []config.Warning {
+	switch {
+	case len(match.Tags) > 0 && !u.collected[snapshot.NeedTags]:
+		message = "match.tags: not checked: the snapshot was collected without the tags of repositories; collect it again with this configuration"
+	case used:
+		return warnings
+	}
+	return append(warnings, config.Warning{At: at, Message: message})
 }
 
 func newConfigSchema(s streams) *cobra.Command {

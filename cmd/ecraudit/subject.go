@@ -102,11 +102,15 @@ func (f *subjectFlags) find(ctx context.Context, repository string, needs []snap
 	if err != nil {
 		return nil, err
 	}
+	return f.findBy(ctx, c, repository, append(slices.Clone(needs), c.Needs()...))
+}
+
+// findBy finds the repository, with what must be known of it.
+func (f *subjectFlags) findBy(ctx context.Context, c *config.Config, repository string, needs []snapshot.Need) (*subject, error) {
 	name, err := f.locate(repository)
 	if err != nil {
 		return nil, err
 	}
-	needs = append(slices.Clone(needs), c.Needs()...)
 	found := &finder{name: name, account: f.account, region: f.region}
 	clock := time.Now().UTC()
 	if f.snapshot != "" {
@@ -218,7 +222,7 @@ func readSnapshot(ctx context.Context, c *config.Config, path string, needs []sn
 	}
 	for _, need := range needs {
 		if need != snapshot.NeedAccounts && !slices.Contains(reader.Header.Needs, need) {
-			return time.Time{}, fmt.Errorf("%s was collected without %s, which this command needs: collect it again with rules that need it, or ask AWS", path, need)
+			return time.Time{}, fmt.Errorf("%s was collected without %s, %s, or ask AWS", path, need, whoNeeds(c, need))
 		}
 	}
 	if err := sink.Begin(reader.Header.Organization); err != nil {
@@ -233,6 +237,14 @@ func readSnapshot(ctx context.Context, c *config.Config, path string, needs []sn
 		}
 	}
 	return reader.Header.Clock, nil
+}
+
+// whoNeeds says what needs a document that a snapshot lacks, and the remedy.
+func whoNeeds(c *config.Config, need snapshot.Need) string {
+	if slices.Contains(c.Needs(), need) {
+		return "which the scopes and waivers of the configuration need: collect it again with the same --config"
+	}
+	return "which this command needs: collect it again with rules that need it"
 }
 
 // finder keeps the repositories of one name.

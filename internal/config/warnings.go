@@ -126,19 +126,36 @@ func coversGlob(wide, glob string) bool {
 }
 
 // Unmatched are the criteria of scopes and waivers that hold for no account of an
-// organization, as far as it was read.
+// organization, and those of which that cannot be told.
 func (c *Config) Unmatched(o snapshot.Organization) []Warning {
-	if !listed(o) {
-		return nil
-	}
 	accounts := NewAccounts(o)
+	if !listed(o) {
+		return c.notLookedUp(accounts)
+	}
 	var warnings []Warning
 	for i, match := range c.matches() {
 		for _, criterion := range []Criterion{ByAccount, ByAccountName, ByUnit, ByAccountTag} {
 			for _, part := range match.parts(criterion) {
-				if accounts.none(part) {
-					warnings = append(warnings, Warning{c.placeOfMatch(i), fmt.Sprintf("match.%s: no account of the organization has %s", criterion, quote(part.describe(criterion)))})
+				quoted := quote(part.describe(criterion))
+				switch found, why := accounts.some(part); found {
+				case no:
+					warnings = append(warnings, Warning{c.placeOfMatch(i), fmt.Sprintf("match.%s: no account of the organization has %s", criterion, quoted)})
+				case unsure:
+					warnings = append(warnings, Warning{c.placeOfMatch(i), fmt.Sprintf("match.%s: not checked whether an account has %s, which depends on %s", criterion, quoted, why)})
 				}
+			}
+		}
+	}
+	return warnings
+}
+
+// notLookedUp are the criteria on accounts where AWS Organizations did not list them.
+func (c *Config) notLookedUp(accounts *Accounts) []Warning {
+	var warnings []Warning
+	for i, match := range c.matches() {
+		for _, criterion := range []Criterion{ByAccountName, ByUnit, ByAccountTag} {
+			if why, unknown := accounts.others.Unknown[criterion]; unknown && match.given(criterion) {
+				warnings = append(warnings, Warning{c.placeOfMatch(i), fmt.Sprintf("match.%s: not checked: %s", criterion, why)})
 			}
 		}
 	}
@@ -217,15 +234,22 @@ func (m *Match) parts(c Criterion) (parts []*Match) {
 	return parts
 }
 
-// none reports whether surely no account matches.
-func (a *Accounts) none(m *Match) bool {
+// some says whether some account matches; where that is not known, what it
+// depends on for one of them.
+func (a *Accounts) some(m *Match) (found verdict, why string) {
 	asks := m.asks()
-	for id, owner := range a.owners {
-		if holds(asks, &Resource{Account: id, Owner: owner}) != no {
-			return false
+	for _, id := range slices.Sorted(maps.Keys(a.owners)) {
+		r := Resource{Account: id, Owner: a.owners[id]}
+		switch holds(asks, &r) {
+		case yes:
+			return yes, ""
+		case unsure:
+			if found == no {
+				found, why = unsure, doubt(asks, &r)
+			}
 		}
 	}
-	return true
+	return found, why
 }
 
 // HoldsIn reports for every scope whether it may hold for a resource: it is not
