@@ -113,6 +113,9 @@ func (f *validateFlags) review(ctx context.Context, args []string, s streams) (*
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := alone(path); err != nil {
+		return nil, nil, err
+	}
 	c, err := config.ReviewWith(path, l.packs(ctx))
 	rules, ruleErr := l.rules(ctx, c, slices.Concat(c.RulePaths, f.sources.rules))
 	if ruleErr != nil {

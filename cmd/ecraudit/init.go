@@ -8,7 +8,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -57,10 +59,8 @@ Exit codes:
 }
 
 func (f *initFlags) run(ctx context.Context, s streams) error {
-	if f.output != "-" {
-		if _, err := os.Lstat(f.output); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%s is there already and is not overwritten: choose another file with -o, or print to standard output with -o -", f.output)
-		}
+	if err := f.checkOutput(); err != nil {
+		return err
 	}
 	survey, err := f.survey(ctx, s)
 	if err != nil {
@@ -80,6 +80,23 @@ func (f *initFlags) run(ctx context.Context, s streams) error {
 	}
 	m.note(fmt.Sprintf("%s in force, %s commented out; look at every line of %s",
 		plural(len(proposal.Guesses), "guess is", "guesses are"), plural(proposal.Doubtful, "more is", "more are"), written))
+	return nil
+}
+
+// checkOutput refuses a file that is there already, and one that would be found instead
+// of it.
+func (f *initFlags) checkOutput() error {
+	const remedy = "choose another file with -o, or print to standard output with -o -"
+	if f.output == "-" {
+		return nil
+	}
+	if _, err := os.Lstat(f.output); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is there already and is not overwritten: %s", f.output, remedy)
+	}
+	folder, name := filepath.Split(f.output)
+	if there, found := config.Find(folder); found && strings.TrimSuffix(name, filepath.Ext(name)) == "ecraudit" {
+		return fmt.Errorf("%s is there already, and %s would be found beside it: %s", there, name, remedy)
+	}
 	return nil
 }
 

@@ -58,3 +58,28 @@ func TestInitDoesNotOverwrite(t *testing.T) {
 		}
 	}
 }
+
+// Of two files only one would hold, whichever name it has.
+func TestTwoConfigurationFiles(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	w.write("ecraudit.yml", "immutable: all\n")
+	w.refuses("init", "ecraudit.yml is there already, and ecraudit.yaml would be found beside it: choose another file with -o")
+	if _, err := os.Stat(filepath.Join(w.dir, "ecraudit.yaml")); err == nil {
+		t.Error("ecraudit.yaml was written")
+	}
+	w.write("ecraudit.yaml", "immutable: none\n")
+	for _, line := range []string{"audit", "rules", "config validate", "config explain a/b", "lifecycle explain access/public"} {
+		w.refuses(line, "ecraudit.yaml: ecraudit.yml is beside it, and only one of the two can hold: merge them into one file, or move one away")
+	}
+	w.works("rules --config ./ecraudit.yml")
+	if err := os.Remove(filepath.Join(w.dir, "ecraudit.yml")); err != nil {
+		t.Fatal(err)
+	}
+	w.write("waivers.yaml", "")
+	w.write("waivers.yml", "")
+	w.write("named.yaml", "waiver_files: [waivers.yml]\n")
+	w.works("config validate named.yaml")
+	for _, line := range []string{"audit", "waivers", "config validate"} {
+		w.refuses(line, "waivers.yaml: waivers.yml is beside it, and only one of the two can hold: merge them into one file, or move one away")
+	}
+}

@@ -55,7 +55,18 @@ func (l *library) configuration(ctx context.Context, path string) (*config.Confi
 	if path == "" {
 		return config.LoadFolder(".")
 	}
+	if err := alone(path); err != nil {
+		return nil, err
+	}
 	return config.LoadWith(path, l.packs(ctx))
+}
+
+// alone refuses the configuration file of the working directory where there is another.
+func alone(path string) error {
+	if found, _ := config.Find("."); path == found {
+		return config.CheckAlone(".")
+	}
+	return nil
 }
 
 // open opens references to rules, each place once. What is wrong with those that the

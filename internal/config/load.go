@@ -49,7 +49,24 @@ func (e *Error) Error() string {
 // or else ecraudit.yml. A file that is there but cannot be read is found too,
 // so that [Load] says why instead of auditing without it.
 func Find(dir string) (path string, ok bool) {
-	return find(dir, []string{"ecraudit.yaml", "ecraudit.yml"})
+	return find(dir, names())
+}
+
+func names() []string { return []string{"ecraudit.yaml", "ecraudit.yml"} }
+
+// CheckAlone refuses a folder with two configuration files, one of which would be
+// passed over. The error is an [Error].
+func CheckAlone(dir string) error {
+	var there []string
+	for _, name := range names() {
+		if path, ok := find(dir, []string{name}); ok {
+			there = append(there, path)
+		}
+	}
+	if len(there) < 2 {
+		return nil
+	}
+	return &Error{Path: there[0], Message: there[1] + " is beside it, and only one of the two can hold: merge them into one file, or move one away"}
 }
 
 func find(dir string, names []string) (path string, ok bool) {

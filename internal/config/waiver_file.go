@@ -24,8 +24,10 @@ const WaiversName = "waivers.yaml"
 // FindWaivers returns the path of the file of waivers in a folder: waivers.yaml,
 // or else waivers.yml.
 func FindWaivers(dir string) (path string, ok bool) {
-	return find(dir, []string{WaiversName, "waivers.yml"})
+	return find(dir, waiversNames())
 }
+
+func waiversNames() []string { return []string{WaiversName, "waivers.yml"} }
 
 // LoadFolder reads what holds in a folder without a configuration file: the
 // defaults, and the file of waivers if there is one. The errors are those of
@@ -66,7 +68,8 @@ func (l *loader) waiversBeside(path string) {
 	if l.read == nil {
 		return
 	}
-	for _, name := range []string{WaiversName, "waivers.yml"} {
+	read := ""
+	for _, name := range waiversNames() {
 		beside, err := reference.Resolve(path, name)
 		if err != nil {
 			l.errs = append(l.errs, asMistake(path, err))
@@ -76,12 +79,16 @@ func (l *loader) waiversBeside(path string) {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
+		case read != "" && l.waivers[l.identity(beside)]: // named by waiver_files
+			continue
+		case read != "":
+			l.errs = append(l.errs, &Error{Path: read, Message: quoteless(beside) + " is beside it, and only one of the two can hold: merge them into one file, or move one away"})
 		case err != nil:
 			l.errs = append(l.errs, asMistake(beside, errors.New(quoteless(err.Error()))))
 		default:
 			l.waiversOf(beside, text)
 		}
-		return
+		read = beside
 	}
 }
 
