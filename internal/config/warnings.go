@@ -84,11 +84,27 @@ func (c *Config) overridesRule(i int, id string) *Scope {
 // covers reports whether the scope surely holds wherever another does.
 func (s *Scope) covers(o *Scope) bool {
 	for _, c := range Criteria() {
-		if s.Match.given(c) && !s.Match.coversBy(c, &o.Match) {
+		if s.Match.given(c) && !s.Match.holdsAnyway(c, &o.Match) && !s.Match.coversBy(c, &o.Match) {
 			return false
 		}
 	}
 	return true
+}
+
+// holdsAnyway reports whether a criterion is met by whatever another match can hold for
+// that asks anything at all. That is no match of the organization itself, and all else
+// has an account and a region.
+func (m *Match) holdsAnyway(c Criterion, o *Match) bool {
+	if !slices.ContainsFunc(m.globs(c), func(glob string) bool { return strings.Trim(glob, "*") == "" }) {
+		return false
+	}
+	switch c {
+	case ByAccount, ByRegion:
+		return !o.empty()
+	case ByRepository:
+		return slices.ContainsFunc(Criteria(), func(by Criterion) bool { return by.ofRepository() && o.given(by) })
+	}
+	return false
 }
 
 func (m *Match) coversBy(c Criterion, o *Match) bool {

@@ -29,6 +29,14 @@ func TestOverridden(t *testing.T) {
 		{"not elsewhere", "{match: {regions: eu-*}, settings: {immutable: all}}", "{match: {regions: eu-west-1}, settings: {immutable: none}}", ""},
 		{"not by what asks more", "{match: {regions: eu-*}, settings: {immutable: all}}", "{match: {regions: eu-*, accounts: '1*'}, settings: {immutable: none}}", ""},
 		{"not by one character", "{match: {repositories: 'a*'}, settings: {immutable: all}}", "{match: {repositories: 'a?'}, settings: {immutable: none}}", ""},
+		{"by every account", "{match: {regions: eu-*}, settings: {immutable: all}}", "{match: {accounts: ['*']}, settings: {immutable: none}}",
+			"e.yaml:2: the scope has no effect: later scopes say everything again wherever it holds; put it after them, or remove it"},
+		{"by every region", "{match: {account_tags: {a: x}}, settings: {immutable: all}}", "{match: {regions: ['us-*', '*'], account_tags: {a: '*'}}, settings: {immutable: none}}",
+			"e.yaml:2: the scope has no effect: later scopes say everything again wherever it holds; put it after them, or remove it"},
+		{"by every region of an account", "{match: {accounts: '2*', tags: {a: x}}, settings: {immutable: all}}", "{match: {regions: ['us-*', '**'], repositories: '*'}, settings: {immutable: none}}",
+			"e.yaml:2: the scope has no effect: later scopes say everything again wherever it holds; put it after them, or remove it"},
+		{"not by every repository", "{match: {regions: eu-*}, settings: {immutable: all}}", "{match: {repositories: '*'}, settings: {immutable: none}}", ""},
+		{"not by every name", "{match: {regions: eu-*}, settings: {immutable: all}}", "{match: {account_names: '*'}, settings: {immutable: none}}", ""},
 		{"by age", "{match: {created_after: 2026-02-01, created_before: 2026-03-01}, rules: {a: off}}", "{match: {created_after: 2026-01-01}, rules: {a: on}}",
 			"e.yaml:2: the scope has no effect: later scopes say everything again wherever it holds; put it after them, or remove it"},
 	} {
@@ -51,8 +59,11 @@ func TestCoversIsSound(t *testing.T) {
 		if !c.Scopes[1].covers(&c.Scopes[0]) {
 			return
 		}
-		for range 20 {
+		for range 40 {
 			r := drawResource(t)
+			if organization := r.Account == "" && r.Region == "" && r.Repository == ""; !organization && (r.Account == "" || r.Region == "") {
+				continue // there is no such resource
+			}
 			if may := c.HoldsIn(r); may[0] && !may[1] {
 				t.Fatalf("%+v", r)
 			}
