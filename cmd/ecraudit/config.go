@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -142,7 +143,28 @@ func (f *explainFlags) resource(ctx context.Context, c *config.Config, repositor
 	if err != nil {
 		return config.Resource{}, err
 	}
+	if err := f.checkNames(name); err != nil {
+		return config.Resource{}, err
+	}
 	return f.assumed(name)
+}
+
+var repositoryName = regexp.MustCompile(`^[a-z0-9]+([._/-]+[a-z0-9]+)*$`)
+
+// checkNames refuses what nothing is called, where nothing is looked up that would tell.
+func (f *explainFlags) checkNames(repository string) error {
+	known := awsapi.KnownRegions()
+	switch {
+	case !repositoryName.MatchString(repository):
+		return fmt.Errorf("%q is not the name of a repository: give one name, of small letters, digits and ._-/, without wildcards, such as team/api", repository)
+	case f.region == "" || slices.Contains(known, f.region):
+		return nil
+	}
+	hint := ""
+	if nearest, near := config.Nearest(f.region, known); near {
+		hint = fmt.Sprintf("did you mean %q? ", nearest)
+	}
+	return fmt.Errorf("--region: this version knows no region %q: %sLook a newer one up with --live or --snapshot", f.region, hint)
 }
 
 func (f *explainFlags) found(ctx context.Context, c *config.Config, repository string, needs []snapshot.Need) (config.Resource, error) {
@@ -183,12 +205,37 @@ func (f *explainFlags) assumed(name string) (config.Resource, error) {
 	if f.region != "" {
 		delete(r.Unknown, config.ByRegion)
 	}
+	if err := contradiction(f.assume); err != nil {
+		return r, err
+	}
 	for _, text := range f.assume {
 		if err := assume(&r, text); err != nil {
 			return r, err
 		}
 	}
 	return r, nil
+}
+
+// contradiction refuses assumptions of which only one can be true. Units are assumed one
+// by one, those above among them, but an account is in one place.
+func contradiction(assumptions []string) error {
+	said := map[string]string{}
+	for _, text := range assumptions {
+		what, value, _ := strings.Cut(text, "=")
+		if what == "ou" && config.IsUnitID(value) {
+			continue
+		}
+		if before, again := said[what]; again {
+			return fmt.Errorf("--assume %s contradicts --assume %s: leave one of them out", text, before)
+		}
+		said[what] = text
+	}
+	for what, text := range said {
+		if m := tagAssumption.FindStringSubmatch(what); m != nil && said[m[1]] != "" {
+			return fmt.Errorf("--assume %s contradicts --assume %s: leave one of them out", said[m[1]], text)
+		}
+	}
+	return nil
 }
 
 var tagAssumption = regexp.MustCompile(`^(account_tags|tags)\.(.+)$`)
@@ -214,6 +261,9 @@ func assume(r *config.Resource, text string) error {
 		known(config.ByAccountName)
 		r.Owner.Name = value
 	case "ou":
+		if !config.MayBeUnit(value) {
+			return fmt.Errorf("--assume %s: write the id of an organizational unit, such as ou-ab12-11111111, or the path of its name below the root, such as Workloads/Prod", text)
+		}
 		known(config.ByUnit)
 		assumeUnit(r.Owner, value)
 	case "encryption":

@@ -119,24 +119,41 @@ func TestConfigExplainJSON(t *testing.T) {
 func TestConfigExplainMistakes(t *testing.T) {
 	w := layered(t)
 	for line, want := range map[string]string{
-		"config explain":                              "takes one repository",
-		"config explain a/b --assume env=prod":        `--assume: "env" is not one of`,
-		"config explain a/b --assume env":             "write it as WHAT=VALUE",
-		"config explain a/b --assume tags=prod":       "write the key too",
-		"config explain a/b --assume encryption=kms":  `did you mean "KMS"?`,
-		"config explain a/b --region mars":            `there is no region "mars"`,
-		"config explain a/b --assume created=soon":    "write a date such as",
-		"config explain a/b --live --snapshot x":      "give one of --live and --snapshot",
-		"config explain a/b --live --assume tags.a=b": "--assume means nothing with --live",
-		"config explain a/b --role-name r":            "--role-name means nothing without --live",
-		"config explain a/b --format yaml":            `"yaml" is not one of text, json`,
-		"config explain a/b --account 12":             "12 digits",
-		"config explan":                               "explain",
+		"config explain":                                                          "takes one repository",
+		"config explain a/b --assume env=prod":                                    `--assume: "env" is not one of`,
+		"config explain a/b --assume env":                                         "write it as WHAT=VALUE",
+		"config explain a/b --assume tags=prod":                                   "write the key too",
+		"config explain a/b --assume encryption=kms":                              `did you mean "KMS"?`,
+		"config explain a/b --region mars":                                        `there is no region "mars"`,
+		"config explain a/b --assume created=soon":                                "write a date such as",
+		"config explain a/b --live --snapshot x":                                  "give one of --live and --snapshot",
+		"config explain a/b --live --assume tags.a=b":                             "--assume means nothing with --live",
+		"config explain a/b --role-name r":                                        "--role-name means nothing without --live",
+		"config explain a/b --assume tags.team=x --assume tags=none":              "--assume tags=none contradicts --assume tags.team=x: leave one of them out",
+		"config explain a/b --assume account_tags=none --assume account_tags.a=b": "--assume account_tags=none contradicts --assume account_tags.a=b",
+		"config explain a/b --assume account_name=x --assume account_name=y":      "--assume account_name=y contradicts --assume account_name=x",
+		"config explain a/b --assume tags.team=x --assume tags.team=y":            "--assume tags.team=y contradicts --assume tags.team=x",
+		"config explain a/b --assume ou=Workloads --assume ou=Sandbox":            "--assume ou=Sandbox contradicts --assume ou=Workloads",
+		"config explain a/b --assume ou=ou-ab12-1":                                "--assume ou=ou-ab12-1: write the id of an organizational unit, such as ou-ab12-11111111, or the path",
+		"config explain a/b --assume ou=":                                         "write the id of an organizational unit",
+		"config explain a/b --assume ou=Work*":                                    "write the id of an organizational unit",
+		"config explain access/*":                                                 `"access/*" is not the name of a repository: give one name`,
+		"config explain a/b --region eu-wst-1":                                    `--region: this version knows no region "eu-wst-1": did you mean "eu-west-1"? Look a newer one up with --live or --snapshot`,
+		"config explain arn:aws:ecr:eu-wst-1:111122223333:repository/a":           `this version knows no region "eu-wst-1"`,
+		"config explain a/b --format yaml":                                        `"yaml" is not one of text, json`,
+		"config explain a/b --account 12":                                         "12 digits",
+		"config explan":                                                           "explain",
 	} {
 		if r := w.run(line); r.code != exitError || !strings.Contains(r.err, want) {
 			t.Errorf("%s: exit code %d: %s", line, r.code, r.err)
 		}
 	}
+}
+
+// Of ids of units all are given, and with them one path.
+func TestConfigExplainTakesUnitsAndThoseAbove(t *testing.T) {
+	w := layered(t)
+	w.works("config explain a/b --assume ou=r-ab12 --assume ou=ou-ab12-11111111 --assume ou=Workloads/Prod --assume tags.a=b --assume tags.c=d")
 }
 
 // What variables say of asking AWS and of snapshots is for other commands where

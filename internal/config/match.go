@@ -303,6 +303,10 @@ var unitID = regexp.MustCompile(`^(r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[0-9a-z]{8
 // IsUnitID reports whether a text is the id of a root or an organizational unit.
 func IsUnitID(text string) bool { return unitID.MatchString(text) }
 
+// MayBeUnit reports whether an organizational unit can have this id, or this path of
+// its name.
+func MayBeUnit(text string) bool { return matchesUnit(text) && !strings.ContainsAny(text, "*?") }
+
 // namesUnits reports whether some unit is given by its name.
 func (m *Match) namesUnits() bool {
 	return slices.ContainsFunc(m.Units, func(unit string) bool { return !unitID.MatchString(unit) })
