@@ -48,7 +48,8 @@ func newConfigExplain(s streams) *cobra.Command {
 		Short: "Say what holds for a repository, and in which line that stands",
 		Long: `Prints every setting and rule as it holds for a repository, with the file and line
 that it comes from, which scopes hold and why the others do not, and the waivers
-that are for it.
+that are for it. Rules that judge the registry or the organization are said as they
+hold for that, with the scopes that hold for the repository only.
 
 Nothing is asked of AWS. What scopes ask is taken from a snapshot, from AWS with
 --live, or from --account, --region and --assume; what is not known is said, with
@@ -231,8 +232,9 @@ func contradiction(assumptions []string) error {
 		said[what] = text
 	}
 	for what, text := range said {
-		if m := tagAssumption.FindStringSubmatch(what); m != nil && said[m[1]] != "" {
-			return fmt.Errorf("--assume %s contradicts --assume %s: leave one of them out", said[m[1]], text)
+		kind, _, ofTag := strings.Cut(what, ".")
+		if none, said := said[kind]; ofTag && said {
+			return fmt.Errorf("--assume %s contradicts --assume %s: leave one of them out", none, text)
 		}
 	}
 	return nil

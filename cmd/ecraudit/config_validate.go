@@ -34,7 +34,8 @@ func newConfigValidate(s streams) *cobra.Command {
 ids of rules at once, and warns of what is allowed but hardly meant: scopes that
 later ones override, rules that a scope can never run, waivers that have ended,
 that another makes needless or whose rules are off, regions that nobody knows, and,
-with --org or --snapshot, scopes and waivers that match no account or no repository.
+with --org or --snapshot, scopes and waivers that match no account or no repository,
+or of which what was collected cannot tell.
 
 Without FILE it is ecraudit.yaml in the working directory.
 
