@@ -99,7 +99,7 @@ func (f *accessFlags) run(command *cobra.Command, args []string, s streams) erro
 	switch {
 	case forms != 1 || len(args) > 1:
 		return fmt.Errorf("%s takes one of a repository, --policy and --principal; see %s --help", command.CommandPath(), command.CommandPath())
-	case f.principal == "" && command.Flags().Changed("action"):
+	case f.principal == "" && onCommandLine(command.Flags(), "action"):
 		return fmt.Errorf("--action means nothing without --principal")
 	}
 	if f.policy != "" {

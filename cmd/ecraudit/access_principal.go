@@ -77,7 +77,7 @@ func (a *asker) Done(t snapshot.TargetResult) error {
 // ofPrincipal answers where a principal can do something.
 func (f *accessFlags) ofPrincipal(command *cobra.Command, s streams) error {
 	for _, name := range []string{"account", "region"} {
-		if command.Flags().Changed(name) {
+		if onCommandLine(command.Flags(), name) {
 			return fmt.Errorf("--%s is for one repository: with --principal use --%ss", name, name)
 		}
 	}

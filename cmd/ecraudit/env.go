@@ -80,8 +80,12 @@ func variableBehind(flag *pflag.Flag) string {
 
 // given reports whether a flag was set, on the command line or by a variable.
 func given(flags *pflag.FlagSet, name string) bool {
-	return flags.Changed(name) || variableBehind(flags.Lookup(name)) != ""
+	return onCommandLine(flags, name) || variableBehind(flags.Lookup(name)) != ""
 }
+
+// onCommandLine reports whether a flag was written by whoever runs the command, who
+// is to be told where it means nothing. What a flag is asks given instead.
+func onCommandLine(flags *pflag.FlagSet, name string) bool { return flags.Changed(name) }
 
 // take sets the flags that were not given from their variables.
 func (e environment) take(command *cobra.Command, m *messages) error {
@@ -255,7 +259,7 @@ func leaveAside(flags *pflag.FlagSet, names ...string) {
 // refuse refuses flags that mean nothing, and leaves their variables aside.
 func refuse(flags *pflag.FlagSet, why string, names ...string) error {
 	for _, name := range names {
-		if flags.Changed(name) {
+		if onCommandLine(flags, name) {
 			return fmt.Errorf("--%s means nothing %s", name, why)
 		}
 	}

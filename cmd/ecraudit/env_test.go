@@ -1,13 +1,16 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -87,6 +90,74 @@ func TestEveryFlagHasVariables(t *testing.T) {
 	}
 }
 
+// Whoever asks whether a flag was changed forgets the variables. Only env.go asks
+// that, and says whether it is about what a flag is or about who wrote it.
+func TestVariablesAreNotForgotten(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil || !slices.Contains(files, "env.go") {
+		t.Fatalf("%q: %v", files, err)
+	}
+	for _, name := range files {
+		if name == "env.go" || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), ".Changed") {
+			t.Errorf("%s asks whether a flag was changed: ask given, or onCommandLine", name)
+		}
+	}
+}
+
+// A flag that is taken from a variable does what it does on the command line.
+func TestVariablesDoWhatFlagsDo(t *testing.T) {
+	w := fewRules(t, "external-push")
+	w.write("waivers.yaml", demoWaivers)
+	w.runAt("audit -o report.json" + platformFlags)
+	prefix := w.auditAt(platformFlags).Findings[0].Fingerprint[:8]
+	kept := w.read("waivers.yaml")
+	w.write("waivers.yaml", strings.Replace(kept, "access/*", "elsewhere/*", 2))
+	kept = w.read("waivers.yaml")
+	for _, c := range []struct {
+		name, line string
+		flags      map[string]string
+	}{
+		{"a waiver", "waive " + prefix, map[string]string{"report": "report.json", "until": "2027-03-31", "owner": "team-a", "reason": "moves", "ticket": "OPS-1", "approved-by": "Jane", "approved-on": "2026-09-30"}},
+		{"a waiver without words", "waive " + prefix, map[string]string{"report": "report.json", "until": "2027-03-31", "owner": "team-a", "reason": "\u202e"}},
+		{"waivers that end", "waivers", map[string]string{"expiring": "91"}},
+		{"waivers that have ended", "waivers", map[string]string{"expiring": "0"}},
+		{"waivers that end before", "waivers", map[string]string{"expiring": "-1"}},
+		{"columns", "report report.json", map[string]string{"columns": "rule,severity", "sort": "-rule"}},
+		{"a query", "report report.json", map[string]string{"query": "rule=external-push"}},
+	} {
+		said := func(r result) string {
+			text := fmt.Sprintf("exit code %d\n%s\n%s\n%s", r.code, r.out, r.err, w.read("waivers.yaml"))
+			w.write("waivers.yaml", kept)
+			return text
+		}
+		line := c.line
+		var shared, own []string
+		for name, value := range c.flags {
+			line += " --" + name + " '" + value + "'"
+			shared = append(shared, variableOf(name)+"="+value)
+			own = append(own, variablePrefix+strings.ToUpper(strings.Fields(c.line)[0])+strings.TrimPrefix(variableOf(name), "ECRAUDIT")+"="+value)
+		}
+		want := said(w.answer(line, ""))
+		for _, variables := range [][]string{shared, own} {
+			got := said(w.under(c.line, variables...))
+			for name := range c.flags {
+				prefix := variablePrefix + strings.ToUpper(strings.Fields(c.line)[0])
+				got = strings.ReplaceAll(strings.ReplaceAll(got, prefix+strings.TrimPrefix(variableOf(name), "ECRAUDIT"), "--"+name), variableOf(name), "--"+name)
+			}
+			if got != want {
+				t.Errorf("%s, by %q:\n%s", c.name, variables, cmp.Diff(want, got))
+			}
+		}
+	}
+}
+
 // A variable changes the default, a flag goes before it, and so does the
 // variable for one command.
 func TestVariables(t *testing.T) {
@@ -133,6 +204,7 @@ func TestVariables(t *testing.T) {
 			variables: []string{"ECRAUDIT_MAX_RISK=safe", "ECRAUDIT_YES=1", "ECRAUDIT_FIX_ROLE_NAME=f", "ECRAUDIT_ONLY=encryption", "ECRAUDIT_ALLOW=expire-more"}},
 		{name: "a snapshot is not mended", line: audit, variables: []string{"ECRAUDIT_FIX=1", "ECRAUDIT_YES=1"}, code: 2, err: "ECRAUDIT_FIX is left aside"},
 		{name: "a flag is refused as ever", line: "audit --org", variables: []string{"ECRAUDIT_SNAPSHOT=org.snapshot"}, code: 1, err: "--org means nothing with ECRAUDIT_SNAPSHOT"},
+		{name: "no columns", line: audit, variables: []string{"ECRAUDIT_COLUMNS=,"}, code: 1, err: "--columns: name at least one of severity"},
 		{name: "of other commands", line: audit, variables: []string{"ECRAUDIT_OLDER_THAN=30d", "ECRAUDIT_PRINCIPAL=arn:x", "ECRAUDIT_LISTEN=:1", "ECRAUDIT_LAST=1"}, code: 2},
 		{name: "a selection displaces another", line: "audit --accounts 111122223333", variables: []string{"ECRAUDIT_ORG=1"}, code: 0},
 		{name: "two selections", line: "audit", variables: []string{"ECRAUDIT_ORG=1", "ECRAUDIT_ACCOUNTS=111122223333"}, code: 1, err: "one of ECRAUDIT_ORG, --ou and ECRAUDIT_ACCOUNTS"},

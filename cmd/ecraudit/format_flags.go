@@ -27,7 +27,7 @@ func (f *formatFlags) add(flags *pflag.FlagSet, known, endings []string, formatO
 }
 
 // asked reports whether the command line asks for one format.
-func (f *formatFlags) asked() bool { return f.flags.Changed("format") }
+func (f *formatFlags) asked() bool { return onCommandLine(f.flags, "format") }
 
 func (f *formatFlags) check() error {
 	if err := oneOf("--format", f.format, f.known); err != nil {

@@ -64,7 +64,7 @@ Exit codes:
 
 func (f *verifyFlags) check(command *cobra.Command) (at time.Time, err error) {
 	switch {
-	case command.Flags().Changed("snapshot"):
+	case onCommandLine(command.Flags(), "snapshot"):
 		return time.Time{}, errors.New("--snapshot means nothing with lifecycle verify: only AWS can preview")
 	case f.timeout <= 0:
 		return time.Time{}, fmt.Errorf("--timeout %s: use a duration such as 5m", f.timeout)

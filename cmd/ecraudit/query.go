@@ -14,17 +14,17 @@ type queryFlag struct {
 	text  string
 	query *query.Query // nil where all are
 
-	flag *pflag.Flag // to tell none from an empty one
+	among *pflag.FlagSet // to tell none from an empty one
 }
 
 func (f *queryFlag) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.text, "query", "", "write only the findings that match this `QUERY`, such as 'severity>=high and not repository=sandbox/*'; the exit code stays that of all")
-	f.flag = flags.Lookup("query")
+	f.among = flags
 }
 
 // parse reads the query, if one is given.
 func (f *queryFlag) parse() (err error) {
-	if f.text == "" && !f.flag.Changed {
+	if f.text == "" && !given(f.among, "query") {
 		return nil
 	}
 	if f.query, err = query.Parse(f.text); err != nil {

@@ -42,7 +42,7 @@ func (*tableFlags) complete(command *cobra.Command) {
 func (f *tableFlags) check(flags *pflag.FlagSet, formats []string) error {
 	if !slices.Contains(formats, "table") {
 		for _, name := range tableFlagNames {
-			if flags.Changed(name) {
+			if onCommandLine(flags, name) {
 				return fmt.Errorf("--%s is about the table, and there is none: leave it out, or write a table too, with -o table=-", name)
 			}
 		}
@@ -51,10 +51,10 @@ func (f *tableFlags) check(flags *pflag.FlagSet, formats []string) error {
 	if err := oneOf("--group-by", f.groupBy, report.Groupings()); err != nil {
 		return err
 	}
-	if err := checkColumns("--columns", f.columns, flags.Changed("columns"), ""); err != nil {
+	if err := checkColumns("--columns", f.columns, given(flags, "columns"), ""); err != nil {
 		return err
 	}
-	if err := checkColumns("--sort", f.sort, flags.Changed("sort"), "-"); err != nil {
+	if err := checkColumns("--sort", f.sort, given(flags, "sort"), "-"); err != nil {
 		return err
 	}
 	list := "columns"
@@ -64,7 +64,7 @@ func (f *tableFlags) check(flags *pflag.FlagSet, formats []string) error {
 	switch {
 	case f.limit < 0:
 		return fmt.Errorf("--limit %d: use a number from 1, or 0 for all", f.limit)
-	case flags.Changed("group-by") && len(f.columns)+len(f.sort) > 0:
+	case onCommandLine(flags, "group-by") && len(f.columns)+len(f.sort) > 0:
 		return fmt.Errorf("--group-by and --%s do not go together: a list has no groups; leave one of them out, or sort the list with --sort %s", list, f.groupBy)
 	case f.all && len(f.columns)+len(f.sort) > 0:
 		return fmt.Errorf("--all and --%s do not go together: a list has a row for every finding anyway; leave --all out", list)

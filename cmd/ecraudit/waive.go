@@ -128,13 +128,13 @@ func (f *waiveFlags) run(ctx context.Context, prefix string, flags *pflag.FlagSe
 // waiver is what the flags say.
 func (f *waiveFlags) waiver(flags *pflag.FlagSet, today time.Time) (*config.Waiver, error) {
 	w := &config.Waiver{}
-	given := map[string]string{}
+	texts := map[string]string{}
 	for _, name := range []string{"reason", "owner", "ticket", "approved-by"} {
-		if flag := flags.Lookup(name); flag.Changed {
-			given[name] = flag.Value.String()
+		if given(flags, name) {
+			texts[name] = flags.Lookup(name).Value.String()
 		}
 	}
-	if err := w.Add(given); err != nil {
+	if err := w.Add(texts); err != nil {
 		return nil, err
 	}
 	var err error

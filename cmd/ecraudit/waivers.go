@@ -51,11 +51,11 @@ Exit codes:
   ecraudit waivers --report report.json`,
 		Args: noArguments,
 		RunE: func(command *cobra.Command, _ []string) error {
-			if command.Flags().Changed("expiring") && f.expiring < 0 {
-				return fmt.Errorf("--expiring %d: use a number of days from 0", f.expiring)
-			}
-			if !command.Flags().Changed("expiring") {
+			switch asked := given(command.Flags(), "expiring"); {
+			case !asked:
 				f.expiring = -1
+			case f.expiring < 0:
+				return fmt.Errorf("--expiring %d: use a number of days from 0", f.expiring)
 			}
 			return f.run(command.Context(), s)
 		},

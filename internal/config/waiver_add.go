@@ -29,6 +29,9 @@ func AddWaiver(path string, text []byte, w *Waiver, about string) (added []byte,
 		return nil, 0, err
 	}
 	a := &addition{path: path, newline: "\n"}
+	if _, err := waiversIn("the waiver", []byte("waivers:\n"+a.item("  ", w, ""))); err != nil {
+		return nil, 0, err // nothing of that is for the file's sake
+	}
 	if bytes.Contains(text, []byte("\r\n")) {
 		a.newline = "\r\n"
 	}

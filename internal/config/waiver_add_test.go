@@ -116,6 +116,15 @@ func FuzzAddWaiver(f *testing.F) {
 	})
 }
 
+// What is wrong with the waiver is not blamed on the file.
+func TestAddWaiverThatLacksSomething(t *testing.T) {
+	w := someWaiver()
+	w.Owner = ""
+	if _, _, err := AddWaiver("w.yaml", nil, w, ""); err == nil || !strings.Contains(err.Error(), "the waiver:2:5: waivers[0]: has no owner: write who answers for it") {
+		t.Error(err)
+	}
+}
+
 func FuzzTagWaiver(f *testing.F) {
 	for _, value := range []string{"2027-01-31 reason", "2027-01-31 owner=a why ticket=b", "2027-02-30 x", "", "owner=", "2027-01-31 owner=a owner=b c"} {
 		f.Add(value)
