@@ -181,6 +181,33 @@ func TestConfigExplainIsSafe(t *testing.T) {
 	}
 }
 
+// The file is named as to every other command.
+func TestConfigValidateByFlag(t *testing.T) {
+	w := demoWorld(t)
+	w.write("ecraudit.yaml", "immutable: release\n")
+	w.write("bad.yaml", "immutible: release\n")
+	const bad, good = `bad.yaml:1:1: unknown key "immutible"`, "ecraudit.yaml is valid"
+	for _, c := range []struct {
+		line, variable, want string
+		code                 int
+	}{
+		{"config validate", "", good, 0},
+		{"config validate --config bad.yaml", "", bad, exitError},
+		{"config validate", "ECRAUDIT_CONFIG=bad.yaml", bad, exitError},
+		{"config validate", "ECRAUDIT_CONFIG_VALIDATE_CONFIG=bad.yaml", bad, exitError},
+		{"config validate ecraudit.yaml", "ECRAUDIT_CONFIG=bad.yaml", good, 0},
+		{"config validate --config ecraudit.yaml", "ECRAUDIT_CONFIG=bad.yaml", good, 0},
+		{"config validate --config ./ecraudit.yaml ecraudit.yaml", "", good, 0},
+		{"config validate --config bad.yaml ecraudit.yaml", "", "--config bad.yaml and ecraudit.yaml are two files: give one of them", exitError},
+		{"config validate --config none.yaml none.yaml", "", "no such file", exitError},
+		{"config validate", "ECRAUDIT_CONFIG=none.yaml", "no such file", exitError},
+	} {
+		if r := w.under(c.line, c.variable); r.code != c.code || !strings.Contains(r.out+r.err, c.want) {
+			t.Errorf("%s %s: exit code %d: %s%s", c.variable, c.line, r.code, r.out, r.err)
+		}
+	}
+}
+
 func TestConfigValidate(t *testing.T) {
 	w := layered(t)
 	if r := w.run("config validate"); r.code != 0 || r.out != "ecraudit.yaml is valid: 2 files, 6 scopes, 0 warnings\n" || w.server.Calls().Total().Calls > 0 {

@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ecraudit/ecraudit/internal/awsapi"
 	"github.com/ecraudit/ecraudit/internal/collect"
@@ -21,7 +22,7 @@ import (
 // validateFlags say what a configuration is held against.
 type validateFlags struct {
 	targetFlags
-	sources  sourceFlags
+	files    ruleFlags
 	snapshot string
 }
 
@@ -37,7 +38,8 @@ that another makes needless or whose rules are off, regions that nobody knows, a
 with --org or --snapshot, scopes and waivers that match no account or no repository,
 or of which what was collected cannot tell.
 
-Without FILE it is ecraudit.yaml in the working directory.
+The file can also be given by --config, as to other commands. Without either it is
+ecraudit.yaml in the working directory.
 
 Exit codes:
   0  the configuration can be used, perhaps with warnings
@@ -60,11 +62,15 @@ Exit codes:
 			if err := f.check(); err != nil {
 				return err
 			}
-			return f.run(command.Context(), args, s)
+			path, err := f.path(args, command.Flags())
+			if err != nil {
+				return err
+			}
+			return f.run(command.Context(), path, s)
 		},
 	}
 	flags := command.Flags()
-	f.sources.add(flags)
+	f.files.addFiles(flags)
 	flags.StringVar(&f.snapshot, "snapshot", "", "hold the scopes against this snapshot `FILE`")
 	flags.BoolVar(&f.options.Selection.Organization, "org", false, "hold the scopes against the accounts of the organization")
 	f.addCredentials(flags)
@@ -72,8 +78,28 @@ Exit codes:
 	return command
 }
 
-func (f *validateFlags) run(ctx context.Context, args []string, s streams) error {
-	c, rules, err := f.review(ctx, args, s)
+// path is the file that is checked. One that is named on the command line goes before
+// what a variable says about all commands.
+func (f *validateFlags) path(args []string, flags *pflag.FlagSet) (string, error) {
+	if len(args) > 0 {
+		if onCommandLine(flags, "config") && args[0] != f.files.config && !sameFile(args[0], f.files.config) {
+			return "", fmt.Errorf("--config %s and %s are two files: give one of them", f.files.config, args[0])
+		}
+		return args[0], nil
+	}
+	if f.files.config != "" {
+		return f.files.config, nil
+	}
+	for _, find := range []func(string) (string, bool){config.Find, config.FindWaivers} { // an audit takes a file of waivers alone, too
+		if path, found := find("."); found {
+			return path, nil
+		}
+	}
+	return "", errors.New("there is no ecraudit.yaml in the working directory: name the file, or write one with: ecraudit init")
+}
+
+func (f *validateFlags) run(ctx context.Context, path string, s streams) error {
+	c, rules, err := f.review(ctx, path, s)
 	if err != nil {
 		return err
 	}
@@ -99,18 +125,8 @@ func (f *validateFlags) run(ctx context.Context, args []string, s streams) error
 
 // review reads the configuration, and reports all mistakes of files and ids of
 // rules at once.
-func (f *validateFlags) review(ctx context.Context, args []string, s streams) (*config.Config, *evaluate.Rules, error) {
-	path, found := config.Find(".")
-	if len(args) > 0 {
-		path, found = args[0], true
-	}
-	if !found { // then an audit takes a file of waivers alone
-		path, found = config.FindWaivers(".")
-	}
-	if !found {
-		return nil, nil, errors.New("there is no ecraudit.yaml in the working directory: name the file, or write one with: ecraudit init")
-	}
-	l, err := newLibrary(f.sources.keys)
+func (f *validateFlags) review(ctx context.Context, path string, s streams) (*config.Config, *evaluate.Rules, error) {
+	l, err := newLibrary(f.files.keys)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -118,7 +134,7 @@ func (f *validateFlags) review(ctx context.Context, args []string, s streams) (*
 		return nil, nil, err
 	}
 	c, err := config.ReviewWith(path, l.packs(ctx))
-	rules, ruleErr := l.rules(ctx, c, slices.Concat(c.RulePaths, f.sources.rules))
+	rules, ruleErr := l.rules(ctx, c, slices.Concat(c.RulePaths, f.files.rules))
 	if ruleErr != nil {
 		return nil, nil, errors.Join(err, ruleErr)
 	}
