@@ -119,10 +119,18 @@ func (f *waiveFlags) run(ctx context.Context, prefix string, flags *pflag.FlagSe
 	if why := c.Waiving.TooFar(waiver.Until, s.clock()); why != "" {
 		return fmt.Errorf("--until %s", why)
 	}
-	if err := waivable(c, found, waiver); err != nil {
+	if err := waivable(c, &found.Finding, waiver); err != nil {
 		return err
 	}
-	return f.write(ctx, c, rules, waiver, found, s)
+	if f.report != "" {
+		if err := waivedSince(c, found, s); err != nil {
+			return err
+		}
+	}
+	if c.Waiving.Approval != nil && found.Severity >= *c.Waiving.Approval && !waiver.Approved() {
+		return fmt.Errorf("the finding is %s, which nobody may excuse without approval (waiving.approval): give --approved-by", found.Severity)
+	}
+	return f.write(ctx, c, rules, waiver, &found.Finding, s)
 }
 
 // waiver is what the flags say.
@@ -178,11 +186,26 @@ func waivable(c *config.Config, found *finding.Finding, w *config.Waiver) error 
 	case found.Status == finding.Waived && isPlace.MatchString(found.Waiver.Source) && !stands(c, found.Waiver.Source):
 		return fmt.Errorf("the report was made with a waiver at %s, which is not there now: audit again, and give that report", report.Printable(found.Waiver.Source))
 	case found.Status == finding.Waived:
-		return fmt.Errorf("the finding is waived until %s already, by %s: change that waiver", cmp.Or(found.Waiver.Until, "some day"), report.Printable(cmp.Or(found.Waiver.Source, "another")))
-	case c.Waiving.Approval != nil && found.Severity >= *c.Waiving.Approval && !w.Approved():
-		return fmt.Errorf("the finding is %s, which nobody may excuse without approval (waiving.approval): give --approved-by", found.Severity)
+		return alreadyWaived(cmp.Or(found.Waiver.Until, "some day"), cmp.Or(found.Waiver.Source, "another"))
 	}
 	return nil
+}
+
+// waivedSince refuses a finding that the configuration excuses by now, which a report
+// of before does not say, and warns where the report does not tell.
+func waivedSince(c *config.Config, found *reported, s streams) error {
+	surely, perhaps := c.WaiversOfFinding(&found.Finding, found.accountName, s.clock())
+	if surely != nil {
+		return alreadyWaived(config.Day(surely.Until), surely.Place().String())
+	}
+	for _, w := range perhaps {
+		messagesOf(s.err).warn(report.Printable(fmt.Sprintf("the finding may be waived until %s already, by %s: that depends on %s; --snapshot instead of --report tells", config.Day(w.Until), w.Place(), w.DependsOn)))
+	}
+	return nil
+}
+
+func alreadyWaived(until, source string) error {
+	return fmt.Errorf("the finding is waived until %s already, by %s: change that waiver", until, report.Printable(source))
 }
 
 // isPlace is the form of where a waiver stands in a file.
@@ -193,7 +216,7 @@ func stands(c *config.Config, place string) bool {
 }
 
 // find looks for the only finding whose fingerprint begins so.
-func (f *waiveFlags) find(ctx context.Context, prefix string, c *config.Config, rules *evaluate.Rules, s streams) (*finding.Finding, error) {
+func (f *waiveFlags) find(ctx context.Context, prefix string, c *config.Config, rules *evaluate.Rules, s streams) (*reported, error) {
 	m := &matching{prefix: prefix}
 	from := cmp.Or(f.report, f.snapshot)
 	var err error
@@ -206,7 +229,7 @@ func (f *waiveFlags) find(ctx context.Context, prefix string, c *config.Config, 
 	case err != nil:
 		return nil, err
 	case len(m.found) == 1:
-		return &m.found[0], nil
+		return &reported{m.found[0], m.accountNames[m.found[0].Account]}, nil
 	case len(m.found) > 1:
 		return nil, fmt.Errorf("%d findings in %s have fingerprints that begin with %s: give more digits", len(m.found), from, prefix)
 	case m.filtered:
@@ -215,16 +238,26 @@ func (f *waiveFlags) find(ctx context.Context, prefix string, c *config.Config, 
 	return nil, fmt.Errorf("no finding in %s has a fingerprint that begins with %s: ecraudit report FILE --columns fingerprint,rule,resource lists them", from, prefix)
 }
 
-// matching keeps the findings whose fingerprints begin with some digits.
-type matching struct {
-	prefix   string
-	found    []finding.Finding
-	filtered bool
+// reported is a finding, with the name of its account where that is known.
+type reported struct {
+	finding.Finding
+	accountName string
 }
 
-// Begin notes whether some findings are left out.
+// matching keeps the findings whose fingerprints begin with some digits.
+type matching struct {
+	prefix       string
+	found        []finding.Finding
+	filtered     bool
+	accountNames map[string]string // by id
+}
+
+// Begin notes whether some findings are left out, and how accounts are called.
 func (m *matching) Begin(run report.Run) error {
-	m.filtered = run.Query != ""
+	m.filtered, m.accountNames = run.Query != "", map[string]string{}
+	for _, target := range run.Targets {
+		m.accountNames[target.Account] = target.AccountName
+	}
 	return nil
 }
 

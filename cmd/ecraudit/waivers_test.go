@@ -697,6 +697,55 @@ func TestWaive(t *testing.T) {
 	}
 }
 
+// A report of before does not say what excuses a finding by now: the configuration does.
+func TestWaiveOfAnOldReport(t *testing.T) {
+	w := demoWorld(t)
+	w.onlyRules("external-push", "release-vulnerabilities")
+	rules := w.read("ecraudit.yaml")
+	d := w.auditAt(platformFlags)
+	w.runAt("audit -o report.json" + platformFlags)
+	found := d.Findings[slices.IndexFunc(d.Findings, func(f finding.Finding) bool { return f.Rule == "external-push" })]
+	line := "waive " + found.Fingerprint + " --report report.json --until 2027-03-31 --reason why --owner team-a"
+	const refused, doubted = "the finding is waived until 2027-09-01 already, by waivers.yaml:2: change that waiver", "the finding may be waived until 2027-09-01 already, by waivers.yaml:2: that depends on "
+	waiver := func(rule, match, until, more string) string {
+		return "waivers:\n  - {rule: " + rule + ", match: {" + match + "}, reason: r, owner: o, until: " + until + more + "}\n"
+	}
+	for name, c := range map[string]struct{ waivers, config, want string }{
+		"the repository":          {waivers: waiver("external-push", "repositories: "+found.Repository, "2027-09-01", ""), want: refused},
+		"globs of all":            {waivers: waiver("external-push", `accounts: "2222*", regions: "eu-*", repositories: "access/*"`, "2027-09-01", ""), want: refused},
+		"the name of the account": {waivers: waiver("external-push", "account_names: platform", "2027-09-01", ""), want: refused},
+		"for less long":           {waivers: waiver("external-push", "repositories: "+found.Repository, "2026-11-01", ""), want: "waived until 2026-11-01 already"},
+		"an approved one":         {waivers: waiver("external-push", "repositories: "+found.Repository, "2027-09-01", ", approved_by: j, approved_on: 2026-09-01"), config: "waiving: {approval: critical}\n", want: refused},
+		"tags":                    {waivers: waiver("external-push", "tags: {team: x}", "2027-09-01", ""), want: doubted + "resource tags; cannot tell: a finding does not name them"},
+		"units":                   {waivers: waiver("external-push", "ous: Workloads", "2027-09-01", ""), want: doubted + "organizational units"},
+		"age":                     {waivers: waiver("external-push", "created_after: 2020-01-01", "2027-09-01", ""), want: doubted + "the creation date; cannot tell: a finding does not name it"},
+		"another rule":            {waivers: waiver("repository-public", "repositories: "+found.Repository, "2027-09-01", "")},
+		"another repository":      {waivers: waiver("external-push", "repositories: elsewhere", "2027-09-01", "")},
+		"another region, by tags": {waivers: waiver("external-push", "tags: {team: x}, regions: us-east-1", "2027-09-01", "")},
+		"images":                  {waivers: waiver("external-push", `image_tags: "*"`, "2027-09-01", "")},
+		"one that has ended":      {waivers: waiver("external-push", "repositories: "+found.Repository, "2026-09-01", "")},
+	} {
+		w.write("waivers.yaml", c.waivers)
+		w.write("ecraudit.yaml", rules+c.config)
+		r := w.answer(line, "")
+		refusing := strings.Contains(c.want, " is waived") || strings.HasPrefix(c.want, "waived")
+		if !strings.Contains(r.err, c.want) || (r.code == exitError) != refusing || (w.read("waivers.yaml") == c.waivers) != refusing || c.want == "" && strings.Contains(r.err, "waived") {
+			t.Errorf("%s: exit code %d: %s", name, r.code, r.err)
+		}
+	}
+	onImage := d.Findings[slices.IndexFunc(d.Findings, func(f finding.Finding) bool { return f.Rule == "release-vulnerabilities" && f.Digest != "" })]
+	line = strings.Replace(line, found.Fingerprint, onImage.Fingerprint, 1)
+	for match, want := range map[string]string{"digests: " + onImage.Digest: refused, `image_tags: "1.*"`: doubted + "the tags of the image"} {
+		if onImage.Tag != "" && strings.HasPrefix(match, "image_tags") {
+			match, want = "image_tags: "+onImage.Tag, refused
+		}
+		w.write("waivers.yaml", waiver("release-vulnerabilities", match, "2027-09-01", ""))
+		if r := w.answer(line, ""); !strings.Contains(r.err, want) {
+			t.Errorf("%s: exit code %d: %s", match, r.code, r.err)
+		}
+	}
+}
+
 func TestWaiversListed(t *testing.T) {
 	w := demoWorld(t)
 	if r := w.runAt("waivers"); r.code != 0 || r.out != "There are no waivers.\n" {
