@@ -225,6 +225,7 @@ func (f *reportFlags) judge(ctx context.Context, engine *evaluate.Engine, s stre
 	if err == nil {
 		known.warn(a, messagesOf(s.err))
 		tellTroubles(engine, messagesOf(s.err))
+		warnOfNeedlessWaivers(engine, messagesOf(s.err))
 	}
 	return code, err
 }

@@ -95,6 +95,7 @@ func (f *auditFlags) mend(ctx context.Context, c *config.Config, rules *evaluate
 	}
 	f.warn(a, messagesOf(s.err))
 	tellTroubles(engine, messagesOf(s.err))
+	warnOfNeedlessWaivers(engine, messagesOf(s.err))
 	if to.onStdout() {
 		s.out = s.err // standard output has a report for programs
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/ecraudit/ecraudit/internal/config"
+	"github.com/ecraudit/ecraudit/internal/evaluate"
 	"github.com/ecraudit/ecraudit/internal/finding"
 	"github.com/ecraudit/ecraudit/internal/report"
 	"github.com/ecraudit/ecraudit/internal/snapshot"
@@ -14,6 +15,14 @@ type waiverWarnings struct{ messages *messages }
 func warnOfIdleWaivers(c *config.Config, s streams) {
 	for _, warning := range c.Idle(s.clock()) {
 		messagesOf(s.err).warn(warning.String())
+	}
+}
+
+// warnOfNeedlessWaivers warns of waivers of one finding that the run saw another
+// excuse in their place.
+func warnOfNeedlessWaivers(engine *evaluate.Engine, m *messages) {
+	for _, warning := range engine.NeedlessWaivers() {
+		m.warn(warning.String())
 	}
 }
 

@@ -135,6 +135,33 @@ func TestNeedlessWaivers(t *testing.T) {
 	}
 }
 
+// Which waiver by place a waiver of one finding loses against, an audit sees.
+func TestNeedlessWaiverOfOneFinding(t *testing.T) {
+	w := demoWorld(t)
+	w.onlyRules("external-push")
+	w.snapshot("s.snapshot")
+	d := w.auditAt("--snapshot s.snapshot")
+	found := d.Findings[slices.IndexFunc(d.Findings, func(f finding.Finding) bool { return f.Rule == "external-push" })]
+	const needless = "waivers.yaml:2: the waiver has no effect: waivers.yaml:3 excuses the finding, too, until 2027-01-31; remove it, or let that one be for less"
+	for name, c := range map[string]struct {
+		until, more, place string
+		needless           bool
+	}{
+		"ends before":           {until: "2026-12-31", place: found.Repository, needless: true},
+		"ends as the other":     {until: "2027-01-31", place: found.Repository},
+		"ends later":            {until: "2027-02-01", place: found.Repository},
+		"has ended":             {until: "2026-09-01", place: found.Repository},
+		"alone has an approval": {until: "2026-12-31", more: ", approved_by: j, approved_on: 2026-09-01", place: found.Repository},
+		"is alone":              {until: "2026-12-31", place: "elsewhere"},
+	} {
+		w.write("waivers.yaml", "waivers:\n  - {rule: external-push, fingerprint: "+found.Fingerprint+", reason: r, owner: o, until: "+c.until+c.more+
+			"}\n  - {rule: external-push, match: {repositories: "+c.place+"}, reason: r, owner: o, until: 2027-01-31}\n")
+		if r := w.runAt("audit --snapshot s.snapshot"); r.code == exitError || strings.Contains(r.err, needless) != c.needless || strings.Contains(r.err, "has no effect") != c.needless {
+			t.Errorf("%s: exit code %d: %s", name, r.code, r.err)
+		}
+	}
+}
+
 // plain is what there is of findings without waivers.
 func plainFindings(d document) (all []finding.Finding) {
 	for _, f := range d.Findings {

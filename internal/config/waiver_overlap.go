@@ -83,6 +83,16 @@ func (w *Waiver) idleBeside(o *Waiver, at time.Time) string {
 	return fmt.Sprintf("the waiver has no effect: %s excuses all that it does, and more, until %s; remove it, or let that one be for less", o.at, Day(o.Until))
 }
 
+// NeedlessBeside warns that a waiver of one finding decides nothing, because another
+// excuses that finding, and holds as long. It does not where the waivers themselves
+// say so, as [Config.Idle] tells, nor where only the shorter one has an approval.
+func (w *Waiver) NeedlessBeside(o *Waiver) (warning Warning, needless bool) {
+	if o.excusesAllOf(w) || w.Approved() && !o.Approved() {
+		return Warning{}, false
+	}
+	return Warning{w.at, fmt.Sprintf("the waiver has no effect: %s excuses the finding, too, until %s; remove it, or let that one be for less", o.at, Day(o.Until))}, true
+}
+
 // prevailingFor is, for each rule, the waiver that excuses all findings of it on a
 // resource and holds longest.
 func (c *Config) prevailingFor(compiled *Waivers, r Resource, today time.Time) map[string]int {

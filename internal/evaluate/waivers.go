@@ -52,6 +52,8 @@ type waiving struct {
 type waiverCount struct {
 	findings atomic.Int64 // that it excuses, or would if it had not ended or were approved
 	doubted  atomic.Bool  // it was not known whether it is for some finding
+	decided  atomic.Bool  // it excused some finding, and not another in its place
+	lostTo   atomic.Int64 // 1 + the number of one that excused a finding in its place
 }
 
 // tagCounts are numbers of waivers that are resource tags.
@@ -156,6 +158,7 @@ func (j *judgement) waive(findings []finding.Finding, resource config.Resource, 
 func (e *excusing) excuse(f *finding.Finding) {
 	best, until := -1, time.Time{}
 	var others []trouble
+	var ofOne []int // that hold, and are for this finding alone
 	e.For(f, func(i int) {
 		verdict := e.of(i)
 		if verdict == config.HoldsNot || !e.OfImage(i, f, e.tagsOf) {
@@ -174,11 +177,19 @@ func (e *excusing) excuse(f *finding.Finding) {
 			others = append(others, trouble{i, expired})
 		case e.takesApproval(f) && !w.Approved():
 			others = append(others, trouble{i, unapproved})
-		case best < 0 || w.Until.After(until) || w.Until.Equal(until) && i < best:
-			best, until = i, w.Until
+		default:
+			if w.Fingerprint != "" {
+				ofOne = append(ofOne, i)
+			}
+			if best < 0 || w.Until.After(until) || w.Until.Equal(until) && i < best {
+				best, until = i, w.Until
+			}
 		}
 	})
 	tag := e.tagFor(f, until, &others)
+	if e.counts {
+		e.compete(ofOne, best, tag)
+	}
 	switch {
 	case tag != nil:
 		mark(f, finding.Waiver{Reason: tag.Reason, Owner: tag.Owner, Ticket: tag.Ticket, Until: config.Day(tag.Until), Source: "tag " + tag.key})
@@ -195,6 +206,17 @@ func (e *excusing) count(i int, verdict config.Holds) {
 		e.used[i].findings.Add(1)
 	} else {
 		e.used[i].doubted.Store(true)
+	}
+}
+
+// compete notes which waivers of one finding decided, and which another displaced.
+func (e *excusing) compete(ofOne []int, best int, tag *tagWaiver) {
+	for _, i := range ofOne {
+		if i == best || tag != nil {
+			e.used[i].decided.Store(true)
+		} else {
+			e.used[i].lostTo.Store(int64(best) + 1)
+		}
 	}
 }
 
@@ -439,6 +461,25 @@ func (e *Engine) Waivers() []WaiverUse {
 		}
 	}
 	return all
+}
+
+// NeedlessWaivers are the waivers of one finding each that decided nothing so far,
+// because another excuses the finding and holds as long. Those of which the
+// configuration alone tells it are left out: [config.Config.Idle] are these.
+func (e *Engine) NeedlessWaivers() (warnings []config.Warning) {
+	if e.waiving == nil {
+		return nil
+	}
+	for i := range e.waiving.used {
+		used := &e.waiving.used[i]
+		if used.lostTo.Load() == 0 || used.decided.Load() {
+			continue
+		}
+		if warning, needless := e.waiving.At(i).NeedlessBeside(e.waiving.At(int(used.lostTo.Load()) - 1)); needless {
+			warnings = append(warnings, warning)
+		}
+	}
+	return warnings
 }
 
 // TagWaivers counts the waivers that are resource tags: those in force, those that
