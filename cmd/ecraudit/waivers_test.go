@@ -395,7 +395,7 @@ func TestTagWaivers(t *testing.T) {
 	if diff := cmp.Diff(want, of(d)); diff != "" {
 		t.Error(diff)
 	}
-	if tags := d.Summary.Waivers.Tags; *tags != (report.TagWaivers{InForce: 2, Expired: 1, Unmatched: 1}) {
+	if tags := d.Summary.Waivers.Tags; *tags != (report.TagWaivers{InForce: 2, Expired: 1, Unmatched: 1, Invalid: 3}) {
 		t.Errorf("%+v", tags)
 	}
 	w.write("ecraudit.yaml", string(demoConfig)+"waiving: {tags: on, approval: critical}\n")

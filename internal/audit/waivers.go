@@ -12,16 +12,16 @@ func (a *Audit) SeesAllRegions(all bool) { a.allRegions = all }
 // waivers says what became of the waivers, or nil where there can be none.
 func (a *Audit) waivers(run report.Run) *report.Waivers {
 	uses := a.engine.Waivers()
-	inForce, expired, unmatched, tags := a.engine.TagWaivers()
-	if len(uses) == 0 && !tags {
+	tags, mayBeTags := a.engine.TagWaivers()
+	if len(uses) == 0 && !mayBeTags {
 		return nil
 	}
 	w := &report.Waivers{Files: []report.WaiverFile{}, Unmatched: []report.UnmatchedWaiver{}}
 	for _, file := range a.engine.WaiverFiles() {
 		w.Files = append(w.Files, report.WaiverFile{Path: file.Path, SHA256: file.SHA256, Waivers: file.Waivers})
 	}
-	if tags {
-		w.Tags = &report.TagWaivers{InForce: inForce, Expired: expired, Unmatched: unmatched}
+	if mayBeTags {
+		w.Tags = &report.TagWaivers{InForce: tags.InForce, Expired: tags.Expired, Unmatched: tags.Unmatched, Invalid: tags.Invalid}
 	}
 	reach := a.reach(run)
 	for _, use := range uses {

@@ -57,7 +57,7 @@ type waiverCount struct {
 }
 
 // tagCounts are numbers of waivers that are resource tags.
-type tagCounts struct{ inForce, expired, unmatched atomic.Int64 }
+type tagCounts struct{ inForce, expired, unmatched, invalid atomic.Int64 }
 
 func newWaiving(c *config.Config, rules *Rules, clock time.Time) *waiving {
 	w := &waiving{Waivers: c.CompileWaivers(), clock: clock, known: rules.known, chose: rules.IDs()}
@@ -318,7 +318,11 @@ func (e *excusing) countTags() {
 	}
 	for i := range e.tags {
 		t := &e.tags[i]
-		if t.mistake != "" || e.byTagsDoubt != "" {
+		switch {
+		case t.mistake != "":
+			e.waiving.tags.invalid.Add(1)
+			continue
+		case e.byTagsDoubt != "":
 			continue
 		}
 		if config.DayOf(e.clock).After(t.Until) {
@@ -482,15 +486,21 @@ func (e *Engine) NeedlessWaivers() (warnings []config.Warning) {
 	return warnings
 }
 
-// TagWaivers counts the waivers that are resource tags: those in force, those that
-// have ended, and those of either that excuse nothing. on says whether there can
+// TagWaiverUse counts waivers that are resource tags.
+type TagWaiverUse struct {
+	InForce, Expired int
+	Unmatched        int // of either, those that excuse nothing
+	Invalid          int // those that cannot excuse
+}
+
+// TagWaivers counts the waivers that are resource tags. on says whether there can
 // be some.
-func (e *Engine) TagWaivers() (inForce, expired, unmatched int, on bool) {
+func (e *Engine) TagWaivers() (use TagWaiverUse, on bool) {
 	if e.waiving == nil || !e.waiving.ByTags {
-		return 0, 0, 0, false
+		return TagWaiverUse{}, false
 	}
 	t := &e.waiving.tags
-	return int(t.inForce.Load()), int(t.expired.Load()), int(t.unmatched.Load()), true
+	return TagWaiverUse{int(t.inForce.Load()), int(t.expired.Load()), int(t.unmatched.Load()), int(t.invalid.Load())}, true
 }
 
 // WaiverFiles are the files that waivers were read from.

@@ -436,7 +436,7 @@ func waivers() script {
 			{Source: "waivers.yaml:14", Rules: []string{"encryption"}, Where: "accounts 111122223333; repositories gone/*"},
 			{Source: "teams/web waivers.yaml:2", Rules: []string{"required-tags", "tag-immutability"}, Where: "fingerprint 0123456789abcdef0123456789abcdef", Expired: true},
 		},
-		Tags: &TagWaivers{InForce: 2, Expired: 1, Unmatched: 1},
+		Tags: &TagWaivers{InForce: 2, Expired: 1, Unmatched: 1, Invalid: 3},
 	}
 	return s
 }

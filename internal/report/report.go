@@ -121,6 +121,7 @@ type TagWaivers struct {
 	InForce   int `json:"in_force"`
 	Expired   int `json:"expired"`
 	Unmatched int `json:"unmatched"` // of either, those that excused nothing
+	Invalid   int `json:"invalid"`   // those that cannot excuse, each of which is a finding of waiver-invalid where that rule is on
 }
 
 // Counts is how many findings of each status there are.

@@ -35,7 +35,7 @@ func (w *Waivers) words() string {
 	}
 	text := strings.Join(parts, ", ")
 	if tags := w.Tags; tags != nil {
-		text += "; as tags: " + number(tags.InForce) + " in force, " + number(tags.Expired) + " ended, " + number(tags.Unmatched) + " without effect"
+		text += "; as tags: " + number(tags.InForce) + " in force, " + number(tags.Expired) + " ended, " + number(tags.Unmatched) + " for no finding, " + number(tags.Invalid) + " not valid"
 	}
 	return text
 }
