@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"regexp"
@@ -382,7 +383,7 @@ func (e *explained) showWaivers(p *sheet) {
 		if w.State == "expired" {
 			verdict = "expired"
 		}
-		p.row(fmt.Sprintf("  %-8s ", verdict), fmt.Sprintf("%s  %s until %s, %s: %s", w.At, w.Rules, w.Until, w.Owner, w.Reason))
+		p.row(fmt.Sprintf("  %-8s ", verdict), fmt.Sprintf("%s  %s until %s, %s: %s", w.At, w.Rules, w.Until, cmp.Or(w.Owner, "by a repository tag"), w.Reason))
 		p.row("           ", w.Where)
 		if w.Why != "" {
 			p.row("           ", w.Why)

@@ -235,7 +235,7 @@ func (c *waivedCount) Begin(run report.Run) error {
 func (c *waivedCount) Finding(f finding.Finding) error {
 	switch {
 	case f.Waiver == nil:
-	case strings.HasPrefix(f.Waiver.Source, "tag "):
+	case f.Waiver.ByTag():
 		c.byTags++
 	default:
 		c.bySource[f.Waiver.Source]++

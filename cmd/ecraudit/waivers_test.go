@@ -439,6 +439,34 @@ func TestTagWaivers(t *testing.T) {
 	}
 }
 
+// A tag that names no owner has none: no report makes one up.
+func TestTagWaiverWithoutOwner(t *testing.T) {
+	w := demoWorld(t)
+	w.onlyRules("repository-public")
+	w.write("ecraudit.yaml", w.read("ecraudit.yaml")+"waiving: {tags: on}\n")
+	public := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":["ecr:BatchGetImage","ecr:GetDownloadUrlForLayer"]}]}`
+	w.org.Account(awssim.DemoPlatform).Registry("eu-west-1").AddRepository(awssim.Repository{Name: "tagged/a", Policy: public,
+		Tags: map[string]string{"ecraudit:waive/repository-public": "2027-01-31 ticket=ABC-1 a base image"}})
+	w.runAt("audit -o a.json -o a.csv -o a.txt -o a.md" + platformFlags + "--query repository=tagged/a")
+	for name, want := range map[string]string{
+		"a.txt": "waived until 2027-01-31 by a repository tag (ABC-1)",
+		"a.csv": ",fail,a base image,,ABC-1,2027-01-31,tag ecraudit:waive/repository-public",
+		"a.md":  "(by a repository tag, ticket `ABC-1`)",
+	} {
+		if text := w.read(name); !strings.Contains(strings.Join(strings.Fields(text), " "), want) {
+			t.Errorf("%s: %s", name, text)
+		}
+	}
+	if strings.Contains(w.read("a.json"), `"owner"`) {
+		t.Error(w.read("a.json"))
+	}
+	w.runAt("snapshot -o s.snapshot" + platformFlags)
+	explained := w.runAt("config explain tagged/a --snapshot s.snapshot")
+	if !strings.Contains(explained.out, "tag ecraudit:waive/repository-public  repository-public until 2027-01-31, by a repository tag: a base image") {
+		t.Errorf("exit code %d: %s%s", explained.code, explained.out, explained.err)
+	}
+}
+
 // It is only said of a waiver that it excuses nothing where all was seen that it
 // could be for.
 func TestWaiversThatExcuseNothing(t *testing.T) {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -279,7 +278,7 @@ type HoldingWaiver struct {
 	State   string `json:"state"`   // in force, expired
 	Verdict string `json:"verdict"` // holds, depends
 	Why     string `json:"why,omitempty"`
-	Owner   string `json:"owner"`
+	Owner   string `json:"owner"` // empty for a tag that names none
 	Reason  string `json:"reason"`
 }
 
@@ -421,7 +420,7 @@ const TagWaiverPrefix = "ecraudit:waive/"
 // TagWaiver is what the value of such a tag says.
 type TagWaiver struct {
 	Until                 time.Time
-	Reason, Owner, Ticket string
+	Reason, Owner, Ticket string // Owner and Ticket are empty where it names none
 }
 
 var tagWord = regexp.MustCompile(`^(owner|ticket)=(.*)$`)
@@ -459,7 +458,6 @@ func ParseTagWaiver(value string) (TagWaiver, error) {
 	if w.Reason == "" {
 		return TagWaiver{}, fmt.Errorf("it has no reason: write one after the day, as in \"2027-01-31 replaced in March\"")
 	}
-	w.Owner = cmp.Or(w.Owner, "set as a repository tag")
 	return w, nil
 }
 

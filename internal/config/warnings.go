@@ -304,11 +304,11 @@ func (c *Config) waiversOutOfPlace(judges map[string]string) []Warning {
 	var warnings []Warning
 	for i := range c.Waivers {
 		w := &c.Waivers[i]
-		narrow := len(w.Digests) > 0 || len(w.ImageTags) > 0 ||
-			slices.ContainsFunc(Criteria(), func(by Criterion) bool { return by.ofRepository() && w.Match.given(by) })
+		ofImages := len(w.Digests) > 0 || len(w.ImageTags) > 0
+		narrow := ofImages || slices.ContainsFunc(Criteria(), func(by Criterion) bool { return by.ofRepository() && w.Match.given(by) })
 		for _, id := range w.Rules {
 			what := judges[id]
-			if what == "registry" && narrow || what == "organization" && !w.everywhere() {
+			if what == "registry" && narrow || what == "organization" && !w.everywhere() || what == "repository" && ofImages {
 				warnings = append(warnings, Warning{w.at,
 					fmt.Sprintf("the waiver excuses no finding of %s: the rule judges %s as a whole, which its match does not hold for%s", quoteRule(id), plainly(what), remedyFor(what))})
 			}

@@ -192,7 +192,7 @@ func (e *excusing) excuse(f *finding.Finding) {
 	}
 	switch {
 	case tag != nil:
-		mark(f, finding.Waiver{Reason: tag.Reason, Owner: tag.Owner, Ticket: tag.Ticket, Until: config.Day(tag.Until), Source: "tag " + tag.key})
+		mark(f, finding.Waiver{Reason: tag.Reason, Owner: tag.Owner, Ticket: tag.Ticket, Until: config.Day(tag.Until), Source: finding.SourceTag(tag.key)})
 	case best >= 0:
 		w := e.At(best)
 		mark(f, finding.Waiver{Reason: w.Reason, Owner: w.Owner, Ticket: w.Ticket, Until: config.Day(w.Until), Source: w.Place().String()})

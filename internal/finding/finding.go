@@ -80,11 +80,20 @@ func Statuses() []Status { return []Status{Fail, Unknown, Waived} }
 type Waiver struct {
 	Verdict Status `json:"verdict"` // what the finding would be: Fail or Unknown
 	Reason  string `json:"reason"`
-	Owner   string `json:"owner,omitempty"`
+	Owner   string `json:"owner,omitempty"` // empty for a resource tag that names none
 	Ticket  string `json:"ticket,omitempty"`
 	Until   string `json:"until,omitempty"`  // the last day, as in 2027-01-31
 	Source  string `json:"source,omitempty"` // where the waiver stands: file and line, or the key of a resource tag
 }
+
+// fromTag begins the source of a waiver that is a resource tag; its key follows.
+const fromTag = "tag "
+
+// SourceTag is the source of a waiver that is the resource tag of a key.
+func SourceTag(key string) string { return fromTag + key }
+
+// ByTag reports whether the waiver is a resource tag, which need not name an owner.
+func (w *Waiver) ByTag() bool { return strings.HasPrefix(w.Source, fromTag) }
 
 // The rules of the engine itself, which judge waivers.
 const (

@@ -84,8 +84,11 @@ func excuse(f *finding.Finding) string {
 	}
 	w := f.Waiver
 	var names []string
-	if w.Owner != "" {
+	switch {
+	case w.Owner != "":
 		names = append(names, "owner "+shown(w.Owner))
+	case w.ByTag():
+		names = append(names, "by a repository tag")
 	}
 	if w.Ticket != "" {
 		names = append(names, "ticket "+shown(w.Ticket))

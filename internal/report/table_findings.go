@@ -378,8 +378,11 @@ func waived(w *finding.Waiver) string {
 	if w.Until != "" {
 		text += " until " + Printable(w.Until)
 	}
-	if w.Owner != "" {
+	switch {
+	case w.Owner != "":
 		text += " by " + Printable(w.Owner)
+	case w.ByTag():
+		text += " by a repository tag"
 	}
 	if w.Ticket != "" {
 		text += " (" + Printable(w.Ticket) + ")"
