@@ -151,15 +151,14 @@ func idleWaivers(c *config.Config, rules *evaluate.Rules) []config.Warning {
 	return c.WaiveNothing(func(id string) bool { return running[id] })
 }
 
-// neverRun warns of rules in scopes that hold for nothing that the rules judge.
+// neverRun warns of rules in scopes and waivers that hold for nothing that the rules
+// judge.
 func neverRun(c *config.Config, rules *evaluate.Rules) []config.Warning {
-	registryRules := map[string]string{}
+	judges := map[string]string{}
 	for _, rule := range rules.All {
-		if rule.Scope == "registry" || rule.Scope == "organization" {
-			registryRules[rule.ID] = string(rule.Scope)
-		}
+		judges[rule.ID] = string(rule.Scope)
 	}
-	return c.OutOfPlace(registryRules)
+	return c.OutOfPlace(judges)
 }
 
 // against holds the scopes against an organization or a snapshot.

@@ -439,6 +439,19 @@ func TestTagWaivers(t *testing.T) {
 	}
 }
 
+// What is for images excuses nothing of a rule that judges repositories.
+func TestWaiverOfImagesOfARepositoryRule(t *testing.T) {
+	w := demoWorld(t)
+	for rule, warned := range map[string]bool{"repository-public": true, "scan-on-push": false, "release-vulnerabilities": false} {
+		match := map[bool]string{true: "image_tags: latest", false: "repositories: x"}[rule != "scan-on-push"]
+		w.write("waivers.yaml", "waivers:\n  - {rule: "+rule+", match: {"+match+"}, reason: r, owner: o, until: 2027-01-31}\n")
+		r := w.runAt("config validate")
+		if r.code != 0 || warned != strings.Contains(r.out, "warning: waivers.yaml:2: the waiver excuses no finding of repository-public: the rule judges a repository as a whole") || warned == strings.Contains(r.out, " 0 warnings") {
+			t.Errorf("%s: exit code %d: %s%s", rule, r.code, r.out, r.err)
+		}
+	}
+}
+
 // A tag that names no owner has none: no report makes one up.
 func TestTagWaiverWithoutOwner(t *testing.T) {
 	w := demoWorld(t)

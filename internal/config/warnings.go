@@ -279,8 +279,9 @@ func (c *Config) HoldsIn(r Resource) []bool {
 	return may
 }
 
-// OutOfPlace are the rules in scopes and waivers that hold for repositories only,
-// although the rules judge registries or the organization: rule id to what it judges.
+// OutOfPlace are the rules in scopes and waivers that hold for less than the rules
+// judge: for repositories only where it is registries or the organization, or for
+// images only where it is repositories. judges are rule ids with what each judges.
 func (c *Config) OutOfPlace(judges map[string]string) []Warning {
 	var warnings []Warning
 	for i := range c.Scopes {
@@ -321,12 +322,15 @@ func remedyFor(judged string) string {
 	if judged == "organization" {
 		return "; name the finding by its fingerprint alone"
 	}
+	if judged == "repository" {
+		return "; match by repositories, without digests and image_tags"
+	}
 	return "; match by accounts and regions"
 }
 
 func plainly(what string) string {
-	if what == "registry" {
-		return "a registry"
+	if what == "organization" {
+		return "the organization"
 	}
-	return "the organization"
+	return "a " + what
 }

@@ -121,15 +121,17 @@ func TestWaiversOutOfPlace(t *testing.T) {
   - {rule: registry, match: {image_tags: v1}, reason: r, owner: o, until: 2027-01-31}
   - {rule: org, match: {accounts: "*"}, reason: r, owner: o, until: 2027-01-31}
   - {rule: org, fingerprint: 00000000000000000000000000000001, reason: r, owner: o, until: 2027-01-31}
+  - {rule: [image, repo], match: {repositories: "a/*", digests: "sha256:*"}, reason: r, owner: o, until: 2027-01-31}
 `))
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, c.For(Resource{}) != nil && c.CompileWaivers().Of(3, &Resource{}) == HoldsNot, true)
-	equal(t, lines(c.OutOfPlace(map[string]string{"registry": "registry", "org": "organization"})),
+	equal(t, lines(c.OutOfPlace(map[string]string{"registry": "registry", "org": "organization", "repo": "repository", "image": "image"})),
 		`e.yaml:2: the waiver excuses no finding of registry: the rule judges a registry as a whole, which its match does not hold for; match by accounts and regions
 e.yaml:4: the waiver excuses no finding of registry: the rule judges a registry as a whole, which its match does not hold for; match by accounts and regions
-e.yaml:5: the waiver excuses no finding of org: the rule judges the organization as a whole, which its match does not hold for; name the finding by its fingerprint alone`)
+e.yaml:5: the waiver excuses no finding of org: the rule judges the organization as a whole, which its match does not hold for; name the finding by its fingerprint alone
+e.yaml:7: the waiver excuses no finding of repo: the rule judges a repository as a whole, which its match does not hold for; match by repositories, without digests and image_tags`)
 }
 
 func TestDaysLeftFarAway(t *testing.T) {
