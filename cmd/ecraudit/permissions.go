@@ -145,6 +145,7 @@ Exit codes:
 	}
 	f.extentFlags.add(command)
 	flags := command.Flags()
+	flags.Lookup("regions").Usage = "`NAMES` of the regions that will be read, which tell the partition, or all: then the policies also allow to ask which each account has enabled"
 	flags.StringVar(&f.options.Roles.Name, "role-name", "ecraudit-reader", "`NAME` of the role that reads accounts")
 	flags.StringVar(&f.options.Roles.ExternalID, "external-id", "", "external `ID` that the roles demand")
 	flags.StringVar(&f.options.Roles.HubARN, "hub-role-arn", "", "`ARN` of the role that assumes the others")
@@ -263,6 +264,9 @@ func (f *permissionsFlags) place() (permissions.Place, error) {
 func (f *permissionsFlags) run(ctx context.Context, flags *pflag.FlagSet, s streams) error {
 	if err := f.check(); err != nil {
 		return err
+	}
+	if onCommandLine(flags, "external-id") && f.ownAccount() == "" {
+		return errors.New("--external-id: it is demanded of whoever assumes the roles, which is not known: give --hub-role-arn, or --hub-account")
 	}
 	place, err := f.place()
 	if err != nil {

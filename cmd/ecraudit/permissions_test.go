@@ -535,39 +535,53 @@ func TestExamplesOfPermissions(t *testing.T) {
 	}
 }
 
+// No region is read here, so that none is the default.
+func TestPermissionsHelpOfRegions(t *testing.T) {
+	w := newWorld(t, awssim.Demo())
+	help := strings.Join(strings.Fields(w.works("permissions --help").out), " ")
+	if strings.Contains(help, "ambient") || !strings.Contains(help, "--regions NAMES NAMES of the regions that will be read") {
+		t.Error(help)
+	}
+	if r := w.under("permissions --document reader", "ECRAUDIT_EXTERNAL_ID=0f3a"); r.code != 0 { // that of runs, which means nothing here
+		t.Errorf("exit code %d: %s", r.code, r.err)
+	}
+}
+
 // What cannot be meant is refused, with the remedy.
 func TestPermissionsThatCannotBeMeant(t *testing.T) {
 	w := newWorld(t, awssim.Demo())
 	for flags, want := range map[string]string{
-		"--format xml":                                        "--format: \"xml\" is not one of iam, cloudformation",
-		"--fix everything":                                    "--fix: \"everything\" is not one of all, policy",
-		"--account 12":                                        "--account: \"12\" is not an account id",
-		"--hub-account x":                                     "--hub-account: \"x\" is not an account id",
-		"--hub-role-arn hub":                                  "--hub-role-arn: \"hub\" is not a role's ARN",
-		"--external-id a":                                     "--external-id: \"a\": use 2 to 1224",
-		"--role-name arn:aws:iam::1:role/x":                   "--role-name: ",
-		"--fix-role-name a:b":                                 "--fix-role-name: ",
-		"--fix-role-name ecraudit-reader":                     "give the role that makes changes another name",
-		"--org --accounts 111122223333":                       "give one of --org, --ou and --accounts",
-		"--format terraform":                                  "give --hub-role-arn, or --hub-account",
-		"--format stackset --hub-account 111122223333":        "give --org, --ou or --accounts",
-		"--document fixer":                                    "say with --fix what is",
-		"--document hub":                                      "name it with --hub-role-arn",
-		"--document reader-trust":                             "give --hub-role-arn, or --hub-account",
-		"--document raeder":                                   "did you mean \"reader\"?",
-		"--partition gov":                                     "--partition: \"gov\" is not one of",
-		"--regions mars-1":                                    "--regions: there is no region \"mars-1\": use names such as eu-west-1, or all",
-		"--regions eu-wset-1":                                 "did you mean \"eu-west-1\"? (AWS is not asked here: for a region that is newer than this version leave --regions out",
-		"--regions cn-north-1,eu-west-1":                      "the partitions differ: --regions is in aws, --regions is in aws-cn",
-		"--partition aws-cn --hub-role-arn " + hubARN:         "the partitions differ: --hub-role-arn is in aws, --partition is in aws-cn",
-		"--hub-account 111122223333 --hub-role-arn " + hubARN: "give one of them",
+		"--format xml":       "--format: \"xml\" is not one of iam, cloudformation",
+		"--fix everything":   "--fix: \"everything\" is not one of all, policy",
+		"--account 12":       "--account: \"12\" is not an account id",
+		"--hub-account x":    "--hub-account: \"x\" is not an account id",
+		"--hub-role-arn hub": "--hub-role-arn: \"hub\" is not a role's ARN",
+		"--external-id a":    "--external-id: \"a\": use 2 to 1224",
+		"--external-id 0f3a": "--external-id: it is demanded of whoever assumes the roles, which is not known: give --hub-role-arn, or --hub-account",
+		"--org --external-id 0f3a --document reader":                           "--external-id: it is demanded of whoever assumes the roles, which is not known: give --hub-role-arn, or --hub-account",
+		"--role-name arn:aws:iam::1:role/x":                                    "--role-name: ",
+		"--fix-role-name a:b":                                                  "--fix-role-name: ",
+		"--fix-role-name ecraudit-reader":                                      "give the role that makes changes another name",
+		"--org --accounts 111122223333":                                        "give one of --org, --ou and --accounts",
+		"--format terraform":                                                   "give --hub-role-arn, or --hub-account",
+		"--format stackset --hub-account 111122223333":                         "give --org, --ou or --accounts",
+		"--document fixer":                                                     "say with --fix what is",
+		"--document hub":                                                       "name it with --hub-role-arn",
+		"--document reader-trust":                                              "give --hub-role-arn, or --hub-account",
+		"--document raeder":                                                    "did you mean \"reader\"?",
+		"--partition gov":                                                      "--partition: \"gov\" is not one of",
+		"--regions mars-1":                                                     "--regions: there is no region \"mars-1\": use names such as eu-west-1, or all",
+		"--regions eu-wset-1":                                                  "did you mean \"eu-west-1\"? (AWS is not asked here: for a region that is newer than this version leave --regions out",
+		"--regions cn-north-1,eu-west-1":                                       "the partitions differ: --regions is in aws, --regions is in aws-cn",
+		"--partition aws-cn --hub-role-arn " + hubARN:                          "the partitions differ: --hub-role-arn is in aws, --partition is in aws-cn",
+		"--hub-account 111122223333 --hub-role-arn " + hubARN:                  "give one of them",
 		"--format terraform --document caller --hub-account 111122223333":      "a template makes whole roles",
 		"--format terraform --account 111122223333 --hub-account 111122223333": "leave it out",
-		"--rules-repository rules": "--rules-repository: \"rules\" is not a repository's ARN",
-		"--role-name team/":        "--role-name: \"team/\": IAM takes names of 1 to 64",
-		"-o no-such-folder/x":      "no-such-folder",
-		"--config no-such-file":    "no-such-file",
-		"--accounts " + manyAccounts(200) + " --hub-account 111122223333":                                 "name fewer accounts, or all with --org",
+		"--rules-repository rules":                                             "--rules-repository: \"rules\" is not a repository's ARN",
+		"--role-name team/":                                                    "--role-name: \"team/\": IAM takes names of 1 to 64",
+		"-o no-such-folder/x":                                                  "no-such-folder",
+		"--config no-such-file":                                                "no-such-file",
+		"--accounts " + manyAccounts(200) + " --hub-account 111122223333":      "name fewer accounts, or all with --org",
 		"--format terraform --document hub --hub-role-arn " + hubARN + " --accounts " + manyAccounts(200): "of which IAM takes 10240",
 		"--accounts 222233334444 --exclude-accounts 222233334444":                                         "--exclude-accounts: it leaves no account of --accounts",
 		"--format stackset --hub-role-arn " + hubARN + " --accounts " + awssim.DemoManagement:             "name the others",
