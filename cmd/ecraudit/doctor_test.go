@@ -359,6 +359,39 @@ func TestDoctorOfWhatIsWrong(t *testing.T) {
 	}
 }
 
+// Who cannot assume the hub role has credentials that AWS accepts. The command that
+// is suggested writes what lets them.
+func TestDoctorWithoutTheHubRole(t *testing.T) {
+	w := demoWorld(t)
+	const hub = "arn:aws:iam::" + awssim.DemoManagement + ":role/hub"
+	d := w.diagnose("--org --role-name ecraudit-reader --regions eu-west-1 --hub-role-arn " + hub)
+	if callers := d.in(doctor.Credentials, doctor.OK); len(callers) != 1 || callers[0].Subject != "caller" {
+		t.Errorf("of the caller: %+v", callers)
+	}
+	failed := d.in(doctor.Credentials, doctor.Failed)
+	if len(failed) != 1 || failed[0].Subject != "hub role" || !strings.Contains(failed[0].Detail, hub+" cannot be assumed: AccessDenied") {
+		t.Fatalf("of the hub role: %+v", d.Checks)
+	}
+	for _, area := range []doctor.Area{doctor.Organization, doctor.Roles, doctor.Regions, doctor.Permissions} {
+		if late := d.in(area, doctor.NotChecked); len(late) != 1 || late[0].Detail != "the hub role could not be assumed" {
+			t.Errorf("%s: %+v", area, late)
+		}
+	}
+	says, command, found := strings.Cut(failed[0].Next, "\necraudit ")
+	if !found || !strings.HasPrefix(command, "permissions ") || !strings.Contains(command, " --hub-role-arn "+hub+" ") || strings.Contains(says, "get-caller-identity") {
+		t.Fatalf("next: %s", failed[0].Next)
+	}
+	var documents map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(w.works(command).out), &documents); err != nil {
+		t.Fatal(err)
+	}
+	for _, document := range []string{"hub", "hub-trust", "caller"} {
+		if documents[document] == nil {
+			t.Errorf("%s writes no document %s", command, document)
+		}
+	}
+}
+
 // What there was no time for is no failure of what should have been looked at.
 func TestDoctorOutOfTime(t *testing.T) {
 	for _, slow := range []string{"sts:*", "organizations:*", "ec2:*", "ecr:*", "ecr:Get*"} {

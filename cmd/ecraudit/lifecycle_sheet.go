@@ -45,6 +45,16 @@ func (p *sheet) say(indent, mark, format string, args ...any) {
 	}
 }
 
+// command adds a command to be pasted, which is never folded, behind what it is for.
+// Where the line is too narrow for both it stands below.
+func (p *sheet) command(indent, purpose, command string) {
+	line := indent + purpose + " " + command
+	if runewidth.StringWidth(line) > p.width {
+		line = indent + purpose + "\n" + indent + command
+	}
+	p.show(line)
+}
+
 func (p *sheet) gap() { p.text.WriteString("\n") }
 
 // show adds a document line by line as it is.

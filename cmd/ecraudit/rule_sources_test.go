@@ -262,6 +262,8 @@ func TestBundleSignatures(t *testing.T) {
 	w.opaBuild("signed.tar.gz", files, &platform)
 	w.opaBuild("unsigned.tar.gz", files, nil)
 	w.opaBuild("others.tar.gz", files, &other)
+	w.write("secret.txt", "a secret that is long enough for everybody")
+	w.opaBuild("secret.tar.gz", files, &signer{private: filepath.Join(w.dir, "secret.txt"), algorithm: "HS256"})
 	w.write("changed.tar.gz", w.repacked("signed.tar.gz", map[string]string{"/own.rego": ownRule("own") + "\n# changed\n"}))
 	w.write("added.tar.gz", w.repacked("signed.tar.gz", map[string]string{"/more.rego": ownRule("more")}))
 	w.write("removed.tar.gz", w.repacked("signed.tar.gz", map[string]string{"/own.rego": ""}))
@@ -283,6 +285,10 @@ func TestBundleSignatures(t *testing.T) {
 		"removed.tar.gz":  "removed.tar.gz: it is not as it was when platform.pem (sha256:",
 	} {
 		w.refuses("audit --rules "+changed+" --rules-key platform.pem"+orgFlags, want)
+	}
+	w.refuses("rules --rules secret.tar.gz --rules-key platform.pem,other.pem", "secret.tar.gz: it is signed with HS256, a shared secret", "have it signed with a private key")
+	if r := w.run("rules --rules secret.tar.gz --rules-key platform.pem"); strings.Contains(r.err, "the key that it is signed with") {
+		t.Errorf("a key is asked for that would not be taken: %s", r.err)
 	}
 	w.write("ecraudit.yaml", "rule_paths: [others.tar.gz]\nrule_keys: [platform.pem]\n")
 	w.refuses("rules", "others.tar.gz: its signature is not valid", "ecraudit.yaml:1:14: rule_paths[0]: others.tar.gz: ")

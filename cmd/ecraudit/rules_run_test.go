@@ -265,6 +265,32 @@ func TestRulesShow(t *testing.T) {
 	}
 }
 
+// The command that rules show names runs the cases of that rule.
+func TestRulesShowNamesTheCommandOfItsCases(t *testing.T) {
+	w := demoWorld(t)
+	w.works("rules new own-rule --scope repository --dir my-rules")
+	w.works("rules new other-rule --scope repository --dir more-rules")
+	w.opaBuild("packed.tar.gz", map[string]string{"own_rule.rego": w.read("my-rules/own_rule.rego"), "own_rule_test.rego": w.read("my-rules/own_rule_test.rego")}, nil)
+	w.write("elsewhere/own.yaml", "rule_paths: [../my-rules]\n")
+	for _, flags := range []string{
+		"scan-on-push", "own-rule --rules my-rules", "own-rule --rules my-rules/own_rule.rego", "own-rule --rules packed.tar.gz",
+		"own-rule --config elsewhere/own.yaml", "other-rule --rules my-rules,more-rules", "own-rule --rules my-rules,more-rules",
+	} {
+		said := w.works("rules show " + flags).out
+		_, after, found := strings.Cut(strings.ReplaceAll(said, ":\n ", ":"), ": ecraudit rules test ")
+		command, _, _ := strings.Cut(after, "\n")
+		if !found {
+			t.Errorf("%s: no command in %s", flags, said)
+			continue
+		}
+		var report struct{ Rules []struct{ Rule string } }
+		w.decodeJSON("rules test "+command+" --format json", &report)
+		if id, _, _ := strings.Cut(flags, " "); len(report.Rules) != 1 || report.Rules[0].Rule != id {
+			t.Errorf("%s: %s tests %+v", flags, command, report.Rules)
+		}
+	}
+}
+
 func widestLine(text string) (widest int) {
 	for line := range strings.Lines(text) {
 		widest = max(widest, len([]rune(line)))

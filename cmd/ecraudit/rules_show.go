@@ -8,6 +8,7 @@ import (
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/ecraudit/ecraudit/internal/collect"
 	"github.com/ecraudit/ecraudit/internal/config"
@@ -38,6 +39,7 @@ func newRulesShow(s streams) *cobra.Command {
 				return err
 			}
 			shown := shownRuleOf(c, library)
+			shown.test = testsOf(&shown, command.Flags())
 			if format == "json" {
 				return writeJSON(s.out, shown)
 			}
@@ -64,6 +66,7 @@ type shownRule struct {
 	Page       string             `json:"page,omitempty"`   // address of its page
 	File       string             `json:"file"`
 	Cases      int                `json:"cases"` // in its table
+	test       string             // the command that runs them
 	Source     string             `json:"source"`
 }
 
@@ -128,6 +131,19 @@ func shownRuleOf(c *config.Config, library *workbench.Library) shownRule {
 		shown.Cases = len(tables[rule.ID])
 	}
 	return shown
+}
+
+// testsOf is the command that runs the cases of a rule. It reads the same files.
+func testsOf(rule *shownRule, flags *pflag.FlagSet) string {
+	paths, err := flags.GetStringSlice("rules")
+	several := err == nil && len(paths) > 1 // what a rule imports may be in another
+	words := append([]string{"ecraudit rules test"}, flagsAsGiven(flags, func(name string) bool {
+		return name != "format" && (name != "rules" || several)
+	})...)
+	if rule.Rule.Source != "" {
+		words = append(words, shellWord(rule.Rule.Source))
+	}
+	return strings.Join(append(words, "--run", rule.Package), " ")
 }
 
 // fixesOf are the actions that stand in a rule's source.
@@ -213,7 +229,7 @@ func (r *shownRule) answers(p *sheet) {
 		p.say("  ", "", "Fixes: %s", strings.Join(r.Fixes, ", "))
 	}
 	if r.Cases > 0 {
-		p.say("  ", "", "%s: ecraudit rules test --run %s", plural(r.Cases, "case", "cases"), r.Package)
+		p.command("  ", plural(r.Cases, "case", "cases")+":", r.test)
 	}
 }
 

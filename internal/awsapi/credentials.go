@@ -116,7 +116,8 @@ func Ambient(ctx context.Context, b *Budget, o Identity) (aws.Config, error) {
 }
 
 // Open finds out whose credentials the environment gives. Its errors
-// are for the user: they name what to do.
+// are for the user: they name what to do. That the hub role could not be assumed
+// is a [HubError].
 func Open(ctx context.Context, b *Budget, o Identity) (*Session, error) {
 	ambient, err := Ambient(ctx, b, o)
 	if err != nil {
@@ -132,12 +133,26 @@ func Open(ctx context.Context, b *Budget, o Identity) (*Session, error) {
 	if s.roles.HubARN == "" {
 		return s, nil
 	}
-	s.Config.Credentials = s.assume(s.roles.HubARN)
-	if _, err := Call(ctx, b.Caller("hub", nil), "sts:AssumeRole", s.Config.Credentials.Retrieve); err != nil {
-		return nil, fmt.Errorf("--hub-role-arn: assuming %s: %s: %s; check that the role exists and trusts %s", s.roles.HubARN, Code(err), Reason(err), s.Account)
+	hub := s.assume(s.roles.HubARN)
+	if _, err := Call(ctx, b.Caller("hub", nil), "sts:AssumeRole", hub.Retrieve); err != nil {
+		return nil, &HubError{Caller: s, ARN: s.roles.HubARN, Err: err}
 	}
+	s.Config.Credentials = hub
 	return s, s.identify(ctx, b)
 }
+
+// HubError is that the caller, whom AWS knows, could not assume the hub role.
+type HubError struct {
+	Caller *Session // with the credentials that the environment gives
+	ARN    string
+	Err    error // what AWS answered
+}
+
+func (e *HubError) Error() string {
+	return fmt.Sprintf("--hub-role-arn: assuming %s: %s: %s; check that the role exists and trusts %s", e.ARN, Code(e.Err), Reason(e.Err), e.Caller.Account)
+}
+
+func (e *HubError) Unwrap() error { return e.Err }
 
 // identify asks AWS who the session's credentials belong to.
 func (s *Session) identify(ctx context.Context, b *Budget) error {

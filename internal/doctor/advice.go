@@ -42,6 +42,14 @@ func (e *examination) whoIsTrusted(session *awsapi.Session) []string {
 	return []string{"--hub-account", session.Account}
 }
 
+// nextForRole is what to do where AWS refused the session to assume a role.
+func (e *examination) nextForRole(s *awsapi.Session, err error) string {
+	if denial := awsapi.DenialIn(awsapi.Reason(err)); denial.Explicit {
+		return beyond(denial, s.Caller, s.Account, "sts:AssumeRole")
+	}
+	return s.Advice() + "; this writes the role, its trust policy, and what the caller needs:\n" + e.command(s, e.whoIsTrusted(s)...)
+}
+
 // refusals are IAM actions that were denied, and what AWS said about it.
 type refusals map[string]awsapi.Denial
 

@@ -153,6 +153,10 @@ func (e *examination) examine(ctx context.Context) {
 	}
 	reached := e.endpoints(ctx, ambient)
 	session, err := awsapi.Open(ctx, e.budget, identity)
+	if hub, without := errors.AsType[*awsapi.HubError](err); without && !stopped(ctx, err) {
+		e.withoutHub(ctx, hub)
+		return
+	}
 	if err != nil {
 		e.unusable(ctx, err, reached)
 		return
@@ -201,6 +205,17 @@ func (e *examination) unusable(ctx context.Context, err error, reached bool) {
 		e.failed(Credentials, "caller", "correct what the message names, and ask again: aws sts get-caller-identity shows the same without ecraudit", "%v", err)
 	}
 	e.without(why, Organization, Roles, Regions, Permissions)
+}
+
+// withoutHub notes that AWS knows the caller, who cannot assume the hub role.
+func (e *examination) withoutHub(ctx context.Context, hub *awsapi.HubError) {
+	e.credentials(ctx, hub.Caller)
+	next := "see the message"
+	if awsapi.IsDenied(awsapi.Code(hub.Err)) {
+		next = e.nextForRole(hub.Caller, hub.Err)
+	}
+	e.failed(Credentials, "hub role", next, "%s cannot be assumed: %s: %s", hub.ARN, awsapi.Code(hub.Err), awsapi.Reason(hub.Err))
+	e.without("the hub role could not be assumed", Organization, Roles, Regions, Permissions)
 }
 
 const interrupted = "there was no time left, or it was interrupted"

@@ -84,14 +84,6 @@ func (v *visit) enter(ctx context.Context, s *awsapi.Session) aws.CredentialsPro
 	return nil
 }
 
-// nextForRole is what to do where AWS refused to let the role be assumed.
-func (v *visit) nextForRole(s *awsapi.Session, err error) string {
-	if denial := awsapi.DenialIn(awsapi.Reason(err)); denial.Explicit {
-		return beyond(denial, s.Caller, s.Account, "sts:AssumeRole")
-	}
-	return s.Advice() + "; this writes the role, its trust policy, and what the caller needs:\n" + v.command(s, v.whoIsTrusted(s)...)
-}
-
 // reading looks at the regions of the account and tries what reading takes.
 func (v *visit) reading(ctx context.Context, provider aws.CredentialsProvider) {
 	regions := slices.Compact(slices.Sorted(slices.Values(v.Regions)))

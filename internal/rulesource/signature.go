@@ -119,6 +119,9 @@ func (a *archive) verification(keys []Key) (*bundle.VerificationConfig, error) {
 	var problems []error
 	for _, key := range keys {
 		config, err := key.verifies(text)
+		if errors.Is(err, errSharedSecret) {
+			return nil, fmt.Errorf("%w; have it signed with a private key: opa build --bundle --signing-key with --signing-alg RS256 or ES256", err)
+		}
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -128,6 +131,8 @@ func (a *archive) verification(keys []Key) (*bundle.VerificationConfig, error) {
 	}
 	return nil, fmt.Errorf("its signature is not valid: %w; get the bundle from who signs it, or the key that it is signed with", errors.Join(problems...))
 }
+
+var errSharedSecret = errors.New("a shared secret, which no key in PEM verifies and which is not taken: who can verify with one can sign with it")
 
 func keyNames(keys []Key) string {
 	names := make([]string, len(keys))
@@ -147,6 +152,9 @@ func (key Key) verifies(signatures []byte) (*bundle.VerificationConfig, error) {
 	algorithm, scope, err := claims(config)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", signaturesFile, err)
+	}
+	if strings.HasPrefix(algorithm, "HS") {
+		return nil, fmt.Errorf("it is signed with %s, %w", algorithm, errSharedSecret)
 	}
 	if !slices.Contains(key.algorithms, algorithm) {
 		return nil, fmt.Errorf("it is signed with %s, and %s is a key for %s", algorithm, key.Name, strings.Join(key.algorithms, ", "))
