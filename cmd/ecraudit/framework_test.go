@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -40,4 +42,25 @@ func timelessReport(text string) string {
 	first, rest, _ := strings.Cut(text, "\n")
 	at := strings.LastIndex(first, ", ")
 	return first[:at] + ", CLOCK\n" + rest
+}
+
+// Names of controls and rules are broken, and never shortened.
+func TestFrameworkFitsTheWidth(t *testing.T) {
+	w := demoWorld(t)
+	w.snapshot("org.snapshot")
+	for _, framework := range []string{"prowler", "aws-config", "security-hub"} {
+		for _, columns := range []string{"", "80", "60", "200"} {
+			t.Setenv("COLUMNS", columns)
+			width, _ := strconv.Atoi(cmp.Or(columns, "80"))
+			table := w.run("audit --snapshot org.snapshot --framework " + framework).out
+			_, controls, _ := strings.Cut(table, "\n\n")
+			controls, _, _ = strings.Cut(controls, "\n\n")
+			if widest := widestLine(strings.ReplaceAll(controls, "─", "-")); widest > width+1 {
+				t.Errorf("%s with %q columns: a line has %d\n%s", framework, columns, widest, controls)
+			}
+			if strings.Contains(controls, "…") {
+				t.Errorf("%s with %q columns: something is cut\n%s", framework, columns, controls)
+			}
+		}
+	}
 }

@@ -20,10 +20,18 @@ var flagGroups = []struct {
 	{"Rules and settings", []string{"config", "rules", "rules-key", "framework", "rule-timeout", "enhanced-scanning", "rules-repository", "waivers"}},
 	{"Report", []string{"query", "format", "output", "details", "fail-on", "baseline", "allow-incomplete"}},
 	{"Table", []string{"all", "group-by", "columns", "sort", "limit"}},
-	{"Which changes", []string{"only", "repository", "max-risk", "max-changes", "max-age", "older-than", "tag", "last"}},
+	{whichChanges, []string{"only", "repository", "max-risk", "max-changes", "max-age", "older-than", "tag", "last"}},
 	{"Writing to AWS", []string{"fix", "yes", "allow", "force-policy", "preview-timeout", "max-errors", "journal", "wait"}},
 	{"Credentials", []string{"profile", "role-name", "fix-role-name", "external-id", "session-name", "hub-role-arn", "hub-account"}},
 	{"Pace and log", []string{"concurrency", "retry-for", "call-timeout", "timeout", "progress", "verbose", "quiet", "log-format"}},
+}
+
+const whichChanges = "Which changes"
+
+// choosesChanges reports whether a command writes or plans. To others a flag of such
+// a name means something else.
+func choosesChanges(flags *pflag.FlagSet) bool {
+	return slices.ContainsFunc([]string{"max-risk", "yes"}, func(name string) bool { return flags.Lookup(name) != nil })
 }
 
 // widestHelp is the width to which help is folded at most: longer lines are hard
@@ -183,7 +191,7 @@ func flagsByGroup(flags *pflag.FlagSet) (groups []flagGroup) {
 	}
 	flags.VisitAll(func(f *pflag.Flag) {
 		for i, group := range flagGroups {
-			if slices.Contains(group.names, f.Name) {
+			if slices.Contains(group.names, f.Name) && (group.title != whichChanges || choosesChanges(flags)) {
 				sets[i].AddFlag(f)
 				return
 			}

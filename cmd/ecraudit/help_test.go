@@ -78,3 +78,18 @@ func TestRulesListFitsTheTerminal(t *testing.T) {
 		}
 	}
 }
+
+// A flag is among those that choose changes only where changes are chosen.
+func TestHelpOfFlagsThatChooseChanges(t *testing.T) {
+	w := demoWorld(t)
+	for command, want := range map[string]bool{"rules run": false, "access": false, "plan": true, "apply": true, "undo": true, "quarantine restore": true} {
+		if got := strings.Contains(w.works(command+" --help").out, "\n"+whichChanges+":\n"); got != want {
+			t.Errorf("%s --help: %q is %v", command, whichChanges, got)
+		}
+	}
+	for line := range strings.Lines(w.works("quarantine restore --help").out) {
+		if runewidth.StringWidth(line) > 81 {
+			t.Errorf("a line that cannot be folded: %s", line)
+		}
+	}
+}

@@ -195,7 +195,7 @@ REPOSITORY:QUARANTINE-TAG, with name, ARN or URI of the repository.
 
 ` + applyExitCodes,
 		Example: `  ecraudit quarantine restore team/api:ecraudit-quarantine-20261125-0123456789ab
-  ecraudit quarantine restore team/api@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef --tag 1.4.2`,
+  ecraudit quarantine restore team/api:ecraudit-quarantine-20261125-0123456789ab --tag 1.4.2`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			m := parkedImage.FindStringSubmatch(args[0])

@@ -56,20 +56,46 @@ func (s *sections) controlsOverview([]*group) {
 		}
 		rows[i] = append(rows[i], textCell(Printable(strings.Join(c.rules, ", "))))
 	}
-	s.elideLast(header, rows)
+	s.breakControls(header, rows)
 	s.grid(header, rows)
 }
 
-// elideLast makes the last column as narrow as the width demands.
-func (t *table) elideLast(header []gridCell, rows [][]gridCell) {
-	last := len(header) - 1
-	room := t.width - columnGap*last
-	for _, width := range columnWidths(header, rows)[:last] {
-		room -= width
-	}
+// breakControls makes the names of controls and rules as narrow as the width
+// demands. A list of rules is broken between them as long as there is room for the
+// longest. Where that is not narrow enough, marks stand for the words above the
+// counts.
+func (t *table) breakControls(header []gridCell, rows [][]gridCell) {
+	longest := 0
 	for _, row := range rows {
-		row[last] = textCell(elided(row[last].lines[0], max(room, minTitle)))
+		for rule := range strings.SplitSeq(row[len(row)-1].lines[0], " ") {
+			longest = max(longest, displayWidth(rule))
+		}
 	}
+	widths, fits := controlWidths(t.width, header, rows, longest)
+	if !fits {
+		for i := range header {
+			if mark := markOf[header[i].lines[0]]; mark != "" {
+				header[i] = textCell(mark)
+			}
+		}
+		widths, _ = controlWidths(t.width, header, rows, minColumn)
+	}
+	var breaker typesetter
+	for _, row := range rows {
+		for _, i := range []int{0, len(header) - 1} {
+			row[i].lines = breaker.cell(row[i].lines[0], widths[i])
+		}
+	}
+}
+
+// controlWidths are the widths of the columns where that of rules takes at least so
+// much.
+func controlWidths(width int, header []gridCell, rows [][]gridCell, rules int) (widths []int, fits bool) {
+	wanted := columnWidths(header, rows)
+	least := slices.Clone(wanted)
+	last := len(header) - 1
+	least[0], least[last] = min(wanted[0], minColumn), min(wanted[last], rules)
+	return shares(width-columnGap*last, wanted, least)
 }
 
 var verdictStyles = map[string]style{"fail": red, "unknown": purple, "pass": green}

@@ -210,28 +210,30 @@ const (
 	longText  = 200 // more than this is no reason for more room
 )
 
-// layout shares the width out among the columns. What can be broken gets what
-// the others leave, by the square root of how long its longest text is: the
-// longest gets the most, and the others stay readable.
+// layout shares the width out among the columns.
 func (l *findingsList) layout() (widths []int, fits bool) {
-	rest := l.width - columnGap*(len(l.columns)-1)
-	widths = slices.Clone(l.wanted)
-	var breakable []int
+	least := slices.Clone(l.wanted)
 	for i, c := range l.columns {
 		if !c.rigid {
-			breakable = append(breakable, i)
-			widths[i] = min(l.wanted[i], max(minColumn, len(c.name)))
+			least[i] = min(l.wanted[i], max(minColumn, len(c.name)))
 		}
-		rest -= widths[i]
 	}
-	if rest < 0 {
-		return nil, false
+	return shares(l.width-columnGap*(len(l.columns)-1), l.wanted, least)
+}
+
+// shares are the widths of columns that want so much and take at least so little.
+// What can be broken gets what the others leave, by the square root of how long its
+// longest text is: the longest gets the most, and the others stay readable.
+func shares(room int, wanted, least []int) (widths []int, fits bool) {
+	widths = slices.Clone(least)
+	for _, width := range widths {
+		room -= width
 	}
-	for ; rest > 0; rest-- {
+	for ; room > 0; room-- {
 		tightest, most := -1, 0.0
-		for _, i := range breakable {
-			length := float64(min(l.wanted[i], longText))
-			if need := length / float64(widths[i]*widths[i]); widths[i] < l.wanted[i] && need > most {
+		for i := range widths {
+			length := float64(min(wanted[i], longText))
+			if need := length / float64(widths[i]*widths[i]); widths[i] < wanted[i] && need > most {
 				tightest, most = i, need
 			}
 		}
@@ -240,7 +242,7 @@ func (l *findingsList) layout() (widths []int, fits bool) {
 		}
 		widths[tightest]++
 	}
-	return widths, true
+	return widths, room >= 0
 }
 
 // header are the names of the columns.
@@ -262,9 +264,12 @@ func (l *findingsList) line(r row, widths []int) {
 	l.gridRow(cells, widths)
 }
 
-// broken breaks the text of a cell. Where there is room the lines after the first
+// broken breaks the text of a cell.
+func (l *findingsList) broken(text string, width int) []string { return l.breaker.cell(text, width) }
+
+// cell breaks the text of a cell. Where there is room the lines after the first
 // are indented, so that the next row is seen to begin.
-func (l *findingsList) broken(text string, width int) []string {
+func (t *typesetter) cell(text string, width int) []string {
 	const roomy = 20
 	if displayWidth(text) <= width {
 		return []string{strings.TrimRight(text, " ")}
@@ -273,8 +278,8 @@ func (l *findingsList) broken(text string, width int) []string {
 	if width >= roomy {
 		hang = 2
 	}
-	l.breaker.width = width
-	return strings.Split(strings.TrimSuffix(string(l.breaker.paragraph(nil, span{}, hang, span{text, plain})), "\n"), "\n")
+	t.width = width
+	return strings.Split(strings.TrimSuffix(string(t.paragraph(nil, span{}, hang, span{text, plain})), "\n"), "\n")
 }
 
 // block writes a row as lines that each name their column.

@@ -139,7 +139,7 @@ func (o *overview) fit(width int) {
 	if room < minName {
 		before := o.width(last)
 		for i := range o.header {
-			if mark := map[string]string{"UNKNOWN": "?", "WAIVED": "~"}[o.header[i].lines[0]]; mark != "" {
+			if mark := markOf[o.header[i].lines[0]]; mark != "" {
 				o.header[i].lines = []string{mark}
 			}
 		}
@@ -147,6 +147,9 @@ func (o *overview) fit(width int) {
 	}
 	o.breakNames(max(room, 1))
 }
+
+// markOf are the marks of findings, by the words that they stand for.
+var markOf = map[string]string{"UNKNOWN": "?", "WAIVED": "~"}
 
 // width is how many cells the first columns take, with the gaps between them.
 func (o *overview) width(columns int) int {
