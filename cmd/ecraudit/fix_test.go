@@ -171,6 +171,39 @@ func (w *world) read(name string) string {
 	return string(text)
 }
 
+// A rule that has fixes for some findings only does not make others look mended.
+func TestPlanLeavesWhatHasNoFix(t *testing.T) {
+	w := demoWorld(t)
+	w.snapshot("org.snapshot")
+	w.write("ecraudit.yaml", "required_tags: [team, cost-center]\n")
+	r := w.run("plan --snapshot org.snapshot --only required-tags")
+	for _, want := range []string{
+		"0 changes; 69 findings cannot be mended", "68 findings: required-tags: no single value is allowed for cost-center",
+		"no single value is allowed for team", "and 63 more", "required_tags: {cost-center: [VALUE]}",
+	} {
+		if !strings.Contains(flat(r.out), want) {
+			t.Errorf("%q is not in\n%s", want, r.out)
+		}
+	}
+	if strings.Contains(r.out, "Nothing is to be changed") || !strings.Contains(r.err, " not_mended=69 ") {
+		t.Error(r.out, r.err)
+	}
+	w.write("ecraudit.yaml", "required_tags: {team: [], cost-center: ['4711']}\n")
+	if r := w.run("plan --snapshot org.snapshot --only required-tags"); !strings.Contains(r.out, "68 changes in") || !strings.Contains(r.err, " not_mended=1 ") {
+		t.Errorf("with one value: %s%s", r.out, r.err)
+	}
+	w.write("ecraudit.yaml", "")
+	const deny = "\ndeny contains {\"message\": \"seen\"} if input.repository.name == \"settings/mutable\"\n"
+	const mended = "\ndeny contains {\"message\": \"to be tagged\", \"key\": \"tag\", \"fix\": {\"action\": \"tag_resource\", \"tags\": {\"a\": \"b\"}}} if {\n\tinput.repository.name == \"settings/mutable\"\n\tnot input.repository.tags.a\n}\n"
+	head, _, _ := strings.Cut(ownRule("own", "needs: [tags]"), "\ndeny ")
+	for rule, want := range map[string]string{head + deny + mended: " not_mended=1 ", head + deny: " not_mended=0 "} {
+		w.write("own.rego", rule)
+		if r := w.run("plan --snapshot org.snapshot --rules own.rego --only own"); !strings.Contains(r.err, want) || strings.Contains(flat(r.out), "the rule has no fix for this finding") != strings.Contains(want, "1") {
+			t.Errorf("%s: %s%s", want, r.out, r.err)
+		}
+	}
+}
+
 // What a plan looks like, at the widths at which people look at it.
 func TestShowGolden(t *testing.T) {
 	w := demoWorld(t)

@@ -244,7 +244,7 @@ func newPlanning(engine *evaluate.Engine, filter remediate.Filter, collected sna
 	}
 	return &planning{
 		engine: engine, needs: collected,
-		planner: remediate.NewPlanner(engine, remediate.PlanOptions{Clock: engine.Clock(), Collected: collected, Filter: filter}),
+		planner: remediate.NewPlanner(engine, remediate.PlanOptions{Clock: engine.Clock(), Collected: collected, Filter: filter, OwnRules: engine.OwnRules()}),
 	}
 }
 

@@ -277,36 +277,71 @@ func indented(document string) string {
 	return text.String()
 }
 
-// left shows what no change mends.
+// fewLeft is how many findings of a rule that are left for one reason are shown
+// one by one, and of more of them how many places.
+const fewLeft = 5
+
+// left shows what no change mends. Many findings of a rule that are left for one
+// reason stand together.
 func (p *sheet) left(left []remediate.Left) {
 	if len(left) == 0 {
 		return
 	}
 	p.gap()
 	p.say("", "", "NOT MENDED")
+	type kind struct{ rule, reason string }
+	alike := map[kind][]remediate.Left{}
+	for _, l := range left {
+		alike[kind{l.Rule, l.Reason}] = append(alike[kind{l.Rule, l.Reason}], l)
+	}
 	said := map[string]bool{}
 	for _, l := range left {
-		where := l.Target.String()
-		if l.Repository != "" {
-			where += "/" + l.Repository
+		of := kind{l.Rule, l.Reason}
+		switch same := alike[of]; {
+		case len(same) == 0:
+			continue // was said with the first of them
+		case len(same) > fewLeft:
+			p.leftTogether(same)
+			alike[of] = nil
+		default:
+			p.say("  ", "- ", "%s: %s: %s", placeOf(l), l.Rule, l.Reason)
 		}
-		about := ""
-		if l.Digest != "" {
-			about = "@" + shortDigests([]string{l.Digest})[0]
+		p.stepsByHand(l.Steps, said)
+	}
+}
+
+func (p *sheet) leftTogether(left []remediate.Left) {
+	p.say("  ", "- ", "%s: %s: %s", plural(len(left), "finding", "findings"), left[0].Rule, left[0].Reason)
+	for _, l := range left[:fewLeft] {
+		p.say("      ", "", "%s", placeOf(l))
+	}
+	p.say("      ", "", "and %d more", len(left)-fewLeft)
+}
+
+func placeOf(l remediate.Left) string {
+	where := l.Target.String()
+	if l.Repository != "" {
+		where += "/" + l.Repository
+	}
+	if l.Digest != "" {
+		where += "@" + shortDigests([]string{l.Digest})[0]
+	}
+	return where
+}
+
+// stepsByHand are what a person would do, said once.
+func (p *sheet) stepsByHand(all []string, said map[string]bool) {
+	steps := strings.Join(all, "\n")
+	if steps != "" && said[steps] {
+		p.say("      ", "", "The steps are those above.")
+		return
+	}
+	said[steps] = true
+	for i, step := range all {
+		mark := ""
+		if len(all) > 1 {
+			mark = fmt.Sprintf("%d. ", i+1)
 		}
-		p.say("  ", "- ", "%s%s: %s: %s", where, about, l.Rule, l.Reason)
-		steps := strings.Join(l.Steps, "\n")
-		if steps != "" && said[steps] {
-			p.say("      ", "", "The steps are those above.")
-			continue
-		}
-		said[steps] = true
-		for i, step := range l.Steps {
-			mark := ""
-			if len(l.Steps) > 1 {
-				mark = fmt.Sprintf("%d. ", i+1)
-			}
-			p.say("      ", mark, "%s", step)
-		}
+		p.say("      ", mark, "%s", step)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/open-policy-agent/opa/v1/ast"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
@@ -106,7 +105,7 @@ func shownRuleOf(c *config.Config, library *workbench.Library) shownRule {
 	rule := library.Chosen()[0]
 	shown := shownRule{
 		Rule: rule.Rule, Enabled: c.MayRun(rule.ID, !rule.Optional), Default: "on", Configured: c.RulePlaces(rule.ID),
-		Package: rule.Package(), Calls: []neededCall{}, Fixes: fixesOf(rule), Unknown: rule.TellsUnknown(),
+		Package: rule.Package(), Calls: []neededCall{}, Fixes: rule.Fixes(), Unknown: rule.TellsUnknown(),
 		File: rule.Filename(), Source: rule.Text(),
 	}
 	if rule.Optional {
@@ -144,22 +143,6 @@ func testsOf(rule *shownRule, flags *pflag.FlagSet) string {
 		words = append(words, shellWord(rule.Rule.Source))
 	}
 	return strings.Join(append(words, "--run", rule.Package), " ")
-}
-
-// fixesOf are the actions that stand in a rule's source.
-func fixesOf(rule *evaluate.Rule) []string {
-	found := map[string]bool{}
-	ast.WalkTerms(rule.Module(), func(t *ast.Term) bool {
-		if text, ok := t.Value.(ast.String); ok && slices.Contains(finding.Actions(), finding.Action(text)) {
-			found[string(text)] = true
-		}
-		return false
-	})
-	fixes := slices.Sorted(maps.Keys(found))
-	if fixes == nil {
-		fixes = []string{}
-	}
-	return fixes
 }
 
 // page shows the rule for people.

@@ -147,6 +147,18 @@ func (e *Engine) Clock() time.Time { return e.options.Clock }
 // Failures is how often a rule failed and gave no verdict, so far.
 func (e *Engine) Failures() int { return int(e.failures.Load()) }
 
+// OwnRules are the ids of active rules that are no default ones, and whether they
+// have fixes.
+func (e *Engine) OwnRules() map[string]bool {
+	own := map[string]bool{}
+	for _, rule := range e.rules {
+		if rule.Source != "" {
+			own[rule.ID] = len(rule.Fixes()) > 0
+		}
+	}
+	return own
+}
+
 // Rules describes the active rules, by id, with configured severities.
 func (e *Engine) Rules() []finding.Rule {
 	everywhere := e.config.For(config.Resource{})

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -39,6 +40,20 @@ type Rule struct {
 	builtin  bool // part of ecraudit, so type-checked by its tests
 	engine   bool // judged by the engine itself: it has no module
 	filename string
+}
+
+// Fixes are the actions of fixes that stand in the rule's source.
+func (rule *Rule) Fixes() []string {
+	found := map[string]bool{}
+	ast.WalkTerms(rule.module, func(t *ast.Term) bool {
+		if text, ok := t.Value.(ast.String); ok && slices.Contains(finding.Actions(), finding.Action(text)) {
+			found[string(text)] = true
+		}
+		return false
+	})
+	fixes := slices.AppendSeq(make([]string, 0, len(found)), maps.Keys(found))
+	slices.Sort(fixes)
+	return fixes
 }
 
 // rulePackage is where rules live: data.ecraudit.rules.<id with underscores>.

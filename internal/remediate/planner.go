@@ -30,6 +30,9 @@ type PlanOptions struct {
 	Clock     time.Time      // when what is judged was collected
 	Collected snapshot.Needs // what was asked for; the rest is not known
 	Filter    Filter         // which findings to mend
+	// OwnRules are the ids of rules that are no default ones, and whether they have
+	// fixes.
+	OwnRules map[string]bool
 }
 
 // Needs are the documents that planning looks at beside what rules need.
@@ -74,6 +77,9 @@ func (p *Planner) Registry(_ context.Context, reg *snapshot.Registry, findings [
 			d.findings = append(d.findings, f)
 		case p.concerns(f):
 			p.leaveByHand(f, reg.Target)
+			if p.Filter.Repository == nil {
+				p.leaveUnfixed(f, reg.Target, p.judge.Settings(reg, nil))
+			}
 		default:
 			p.leaveWaived(f, reg.Target)
 		}
@@ -94,6 +100,7 @@ func (p *Planner) Repository(ctx context.Context, reg *snapshot.Registry, r *sna
 		p.leaveWaived(f, r.Target)
 	}
 	if !slices.ContainsFunc(findings, p.mends) {
+		p.leaveAllUnfixed(findings, reg, r)
 		return nil
 	}
 	d := p.draft(reg, r)
@@ -110,6 +117,7 @@ func (p *Planner) Repository(ctx context.Context, reg *snapshot.Registry, r *sna
 		}
 	}
 	d.leavePersistent(findings)
+	p.leaveAllUnfixed(findings, reg, r) // those that no fix of another finding mends
 	return d.finish()
 }
 
