@@ -199,7 +199,7 @@ func TestConfigValidateByFlag(t *testing.T) {
 		{"config validate --config ecraudit.yaml", "ECRAUDIT_CONFIG=bad.yaml", good, 0},
 		{"config validate --config ./ecraudit.yaml ecraudit.yaml", "", good, 0},
 		{"config validate --config bad.yaml ecraudit.yaml", "", "--config bad.yaml and ecraudit.yaml are two files: give one of them", exitError},
-		{"config validate --config none.yaml none.yaml", "", "no such file", exitError},
+		{"config validate none.yaml --config none.yaml", "", "no such file", exitError},
 		{"config validate", "ECRAUDIT_CONFIG=none.yaml", "no such file", exitError},
 	} {
 		if r := w.under(c.line, c.variable); r.code != c.code || !strings.Contains(r.out+r.err, c.want) {

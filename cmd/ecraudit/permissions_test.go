@@ -539,7 +539,7 @@ func TestExamplesOfPermissions(t *testing.T) {
 func TestPermissionsHelpOfRegions(t *testing.T) {
 	w := newWorld(t, awssim.Demo())
 	help := strings.Join(strings.Fields(w.works("permissions --help").out), " ")
-	if strings.Contains(help, "ambient") || !strings.Contains(help, "--regions NAMES NAMES of the regions that will be read") {
+	if strings.Contains(help, "ambient") || !strings.Contains(help, " NAMES of the regions that will be read, which tell the partition") {
 		t.Error(help)
 	}
 	if r := w.under("permissions --document reader", "ECRAUDIT_EXTERNAL_ID=0f3a"); r.code != 0 { // that of runs, which means nothing here
