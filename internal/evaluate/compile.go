@@ -194,7 +194,7 @@ func schemaField(schema map[string]any, ref ast.Ref) map[string]any {
 }
 
 // NeedsByScope are the documents of which rules of each scope see something, as the
-// schema of the input has it. Rules can need and use these and no others.
+// schema of the input has it. Others are collected for nothing.
 func NeedsByScope() (map[finding.Scope][]snapshot.Need, error) {
 	var schema map[string]any
 	if err := json.Unmarshal(policies.InputSchema, &schema); err != nil {

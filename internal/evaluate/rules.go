@@ -185,10 +185,6 @@ func parseRules(sources []sourceText, data dataDocuments) (*Rules, error) {
 	}
 	rules := &Rules{data: data}
 	sum := sha256.New()
-	visible, err := NeedsByScope()
-	if err != nil {
-		return nil, err
-	}
 	var problems []error
 	for _, s := range sources {
 		fmt.Fprintf(sum, "%s\x00%d\x00%s", filepath.Base(s.filename), len(s.text), s.text)
@@ -209,7 +205,7 @@ func parseRules(sources []sourceText, data dataDocuments) (*Rules, error) {
 			rules.library = append(rules.library, module)
 			continue
 		}
-		rule, err := newRule(name, module, s, visible)
+		rule, err := newRule(name, module, s)
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -297,7 +293,7 @@ func (r *Rules) IDs() []string {
 }
 
 // newRule reads a rule's METADATA.
-func newRule(name string, module *ast.Module, s sourceText, visible map[finding.Scope][]snapshot.Need) (*Rule, error) {
+func newRule(name string, module *ast.Module, s sourceText) (*Rule, error) {
 	rule := &Rule{module: module, text: s.text, name: name, builtin: s.builtin(), filename: s.filename}
 	annotations := packageAnnotations(module)
 	if annotations == nil {
@@ -307,7 +303,7 @@ func newRule(name string, module *ast.Module, s sourceText, visible map[finding.
 	if err := contractOf(annotations, s.filename); err != nil {
 		return nil, err
 	}
-	m := metadata{where: fmt.Sprintf("%s:%d: METADATA", s.filename, annotations.Location.Row), custom: annotations.Custom, visible: visible}
+	m := metadata{where: fmt.Sprintf("%s:%d: METADATA", s.filename, annotations.Location.Row), custom: annotations.Custom}
 	m.keys(s.text, annotations.Location.Row)
 	if annotations.Custom == nil {
 		m.require(false, "custom is missing: write # custom: with id, severity and scope below it, indented by two spaces")
@@ -352,7 +348,6 @@ var idForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 type metadata struct {
 	where    string
 	custom   map[string]any
-	visible  map[finding.Scope][]snapshot.Need
 	problems []error
 }
 
@@ -461,16 +456,24 @@ func (m *metadata) replaces(id string) bool {
 // needs are documents. One of which rules of the scope see nothing is collected for
 // nothing, which the linter warns of.
 func (m *metadata) needs(key string, scope finding.Scope) (needs []snapshot.Need) {
-	all := namesOf(snapshot.AllNeeds())
-	visible := namesOf(m.visible[scope])
-	if len(visible) == 0 {
-		visible = all
-	}
 	for _, name := range m.list(key, m.custom[key]) {
-		m.require(slices.Contains(all, name), fmt.Sprintf("custom.%s: %q is not known%s; use any of %s", key, name, didYouMean(name, all), strings.Join(visible, ", ")))
-		needs = append(needs, snapshot.Need(name))
+		need := snapshot.Need(name)
+		if all := snapshot.AllNeeds(); !slices.Contains(all, need) {
+			m.require(false, fmt.Sprintf("custom.%s: %q is not known%s; use any of %s", key, name, didYouMean(name, namesOf(all)), strings.Join(namesOf(neededIn(scope)), ", ")))
+		}
+		needs = append(needs, need)
 	}
 	return needs
+}
+
+// neededIn are the documents that a rule of the scope is told of: those of which it
+// sees something, or all where the scope is not known either.
+func neededIn(scope finding.Scope) []snapshot.Need {
+	byScope, err := NeedsByScope()
+	if err != nil || len(byScope[scope]) == 0 {
+		return snapshot.AllNeeds()
+	}
+	return byScope[scope]
 }
 
 func namesOf(needs []snapshot.Need) []string {

@@ -42,9 +42,9 @@ func (l *Library) Tables() (map[string][]TableCase, error) {
 	if err != nil {
 		return nil, err
 	}
-	tables := map[string][]TableCase{}
+	tables, data := map[string][]TableCase{}, l.Rules.Data()
 	for _, rule := range l.Chosen() {
-		results, err := rego.New(rego.Query(testPackage(rule)+".cases"), rego.Compiler(compiler), rego.Store(l.Rules.Data())).Eval(context.Background())
+		results, err := rego.New(rego.Query(testPackage(rule)+".cases"), rego.Compiler(compiler), rego.Store(data)).Eval(context.Background())
 		if err != nil {
 			return nil, fmt.Errorf("reading the cases of %s: %w", rule.ID, err)
 		}
