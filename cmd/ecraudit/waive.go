@@ -127,7 +127,7 @@ func (f *waiveFlags) run(ctx context.Context, prefix string, flags *pflag.FlagSe
 			return err
 		}
 	}
-	if c.Waiving.Approval != nil && found.Severity >= *c.Waiving.Approval && !waiver.Approved() {
+	if c.Waiving.TakesApproval(found.Severity) && !waiver.Approved() {
 		return fmt.Errorf("the finding is %s, which nobody may excuse without approval (waiving.approval): give --approved-by", found.Severity)
 	}
 	return f.write(ctx, c, rules, waiver, &found.Finding, s)

@@ -241,16 +241,22 @@ func (c *Config) CheckWaivers(today time.Time, rules []RuleDefault) error {
 			fail(w.approvedOn, "approved_on %s is still to come: write the day on which it was approved", Day(w.ApprovedOn))
 		}
 		half := w.ApprovedBy != "" || !w.ApprovedOn.IsZero() // which is a mistake of its own
-		if c.Waiving.Approval == nil || half {
+		if half {
 			continue
 		}
 		for _, rule := range rules {
-			if slices.Contains(w.Rules, rule.ID) && rule.Severity >= *c.Waiving.Approval && !c.setsSeverity(rule.ID) {
+			if c.Waiving.TakesApproval(rule.Severity) && slices.Contains(w.Rules, rule.ID) && !c.setsSeverity(rule.ID) {
 				fail(w.rulesAt, "findings of %s are %s, which nobody may excuse without approval (waiving.approval): add approved_by and approved_on", rule.ID, rule.Severity)
 			}
 		}
 	}
 	return joinErrors(c.Path, found)
+}
+
+// TakesApproval reports whether findings of a severity are only excused by a waiver that
+// is approved.
+func (w Waiving) TakesApproval(s finding.Severity) bool {
+	return w.Approval != nil && s >= *w.Approval
 }
 
 // TooFar says why a waiver may not hold until a day, or "".

@@ -20,7 +20,7 @@ func (c *Config) WaiversOfFinding(f *finding.Finding, accountName string, today 
 	compiled, r := c.CompileWaivers(), toldBy(f, accountName)
 	compiled.For(f, func(i int) {
 		w := compiled.At(i)
-		unapproved := c.Waiving.Approval != nil && f.Severity >= *c.Waiving.Approval && !w.Approved()
+		unapproved := c.Waiving.TakesApproval(f.Severity) && !w.Approved()
 		if w.Fingerprint != "" || w.Expired(today) || unapproved {
 			return
 		}

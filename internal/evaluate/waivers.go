@@ -237,7 +237,7 @@ func (e *excusing) note(f *finding.Finding, others []trouble) {
 }
 
 func (e *excusing) takesApproval(f *finding.Finding) bool {
-	return e.Waiving.Approval != nil && (f.Severity >= *e.Waiving.Approval || e.guessed)
+	return e.Waiving.TakesApproval(f.Severity) || e.guessed && e.Waiving.Approval != nil
 }
 
 // of remembers whether a waiver is for the resource.
