@@ -88,11 +88,18 @@ func (l *library) open(ctx context.Context, c *config.Config, references []strin
 
 // rules reads the default rules and those of the references.
 func (l *library) rules(ctx context.Context, c *config.Config, references []string) (*evaluate.Rules, error) {
+	rules, _, err := l.rulesAndSources(ctx, c, references)
+	return rules, err
+}
+
+// rulesAndSources is rules for those who look into the sources, too.
+func (l *library) rulesAndSources(ctx context.Context, c *config.Config, references []string) (*evaluate.Rules, []rulesource.Source, error) {
 	sources, err := l.open(ctx, c, references)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return evaluate.LoadRulesFrom(sources)
+	rules, err := evaluate.LoadRulesFrom(sources)
+	return rules, sources, err
 }
 
 // loadWithCases is load for those who look at cases, too.
@@ -101,11 +108,7 @@ func (f *sourceFlags) loadWithCases(ctx context.Context, path string, m *message
 	if err != nil {
 		return nil, nil, err
 	}
-	sources, err := named.open(ctx, named.config, named.references)
-	if err != nil {
-		return nil, nil, err
-	}
-	rules, err := evaluate.LoadRulesFrom(sources)
+	rules, sources, err := named.rulesAndSources(ctx, named.config, named.references)
 	if err != nil {
 		return nil, nil, err
 	}

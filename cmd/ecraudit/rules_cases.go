@@ -31,11 +31,7 @@ func (f *ruleFlags) cases(ctx context.Context, paths []string, s streams) (*case
 	if err != nil {
 		return nil, err
 	}
-	sources, err := named.open(ctx, named.config, named.withFolders(paths))
-	if err != nil {
-		return nil, err
-	}
-	rules, err := evaluate.LoadRulesFrom(sources)
+	rules, sources, err := named.rulesAndSources(ctx, named.config, named.withFolders(paths))
 	if err != nil {
 		return nil, err
 	}

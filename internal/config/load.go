@@ -66,7 +66,12 @@ func CheckAlone(dir string) error {
 	if len(there) < 2 {
 		return nil
 	}
-	return &Error{Path: there[0], Message: there[1] + " is beside it, and only one of the two can hold: merge them into one file, or move one away"}
+	return rivals(there[0], there[1])
+}
+
+// rivals is the error of two files of which one would be passed over.
+func rivals(path, beside string) *Error {
+	return &Error{Path: path, Message: beside + " is beside it, and only one of the two can hold: merge them into one file, or move one away"}
 }
 
 func find(dir string, names []string) (path string, ok bool) {

@@ -82,7 +82,7 @@ func (l *loader) waiversBeside(path string) {
 		case read != "" && l.waivers[l.identity(beside)]: // named by waiver_files
 			continue
 		case read != "":
-			l.errs = append(l.errs, &Error{Path: read, Message: quoteless(beside) + " is beside it, and only one of the two can hold: merge them into one file, or move one away"})
+			l.errs = append(l.errs, rivals(read, quoteless(beside)))
 		case err != nil:
 			l.errs = append(l.errs, asMistake(beside, errors.New(quoteless(err.Error()))))
 		default:

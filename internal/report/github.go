@@ -126,12 +126,11 @@ func (h *githubHandler) End(s Summary) error {
 func (h *githubHandler) waivers(waivers *Waivers, room int) {
 	warnings := waivers.Warnings()
 	for _, warning := range warnings[:max(0, min(room, len(warnings)))] {
-		title := "ecraudit: " + unmatchedCheck
+		place := ""
 		if filepath.IsLocal(warning.File) {
-			h.commandAt(annotationWarning, title, warning.File, warning.Line, warning.Statement())
-		} else {
-			h.command(annotationWarning, title, warning.Statement())
+			place = ",file=" + escapeProperty(shown(filepath.ToSlash(warning.File))) + ",line=" + strconv.Itoa(warning.Line)
 		}
+		h.commandAt(annotationWarning, "ecraudit: "+unmatchedCheck, place, warning.Statement())
 	}
 }
 
@@ -249,14 +248,13 @@ func (h *githubHandler) outcome(s Summary, annotated int) string {
 // command writes a workflow command. The escapes are those of
 // github.com/actions/toolkit, packages/core/src/command.ts.
 func (h *githubHandler) command(kind annotationKind, title, message string) {
-	h.out.text("::" + kind.String() + " title=" + escapeProperty(shortened(title, maxAnnotated)) +
-		"::" + escapeData(shortened(message, maxMessage)) + "\n")
+	h.commandAt(kind, title, "", message)
 }
 
-// commandAt is command for what stands in a file of the repository.
-func (h *githubHandler) commandAt(kind annotationKind, title, file string, line int, message string) {
-	h.out.text("::" + kind.String() + " title=" + escapeProperty(shortened(title, maxAnnotated)) +
-		",file=" + escapeProperty(shown(filepath.ToSlash(file))) + ",line=" + strconv.Itoa(line) +
+// commandAt is command for what stands in a file of the repository, with the
+// properties that say where, each after a comma.
+func (h *githubHandler) commandAt(kind annotationKind, title, place, message string) {
+	h.out.text("::" + kind.String() + " title=" + escapeProperty(shortened(title, maxAnnotated)) + place +
 		"::" + escapeData(shortened(message, maxMessage)) + "\n")
 }
 
